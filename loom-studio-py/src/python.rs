@@ -1,0 +1,11 @@
+//! The module as Python sees it. `python/loom_studio/_native.pyi` describes the same and is checked against it.
+
+use pyo3::prelude::*;
+
+/// The native side of `loom_studio`.
+#[pymodule(gil_used = false)]
+mod _native {
+    #[pymodule_export]
+    #[expect(non_upper_case_globals, reason = "the name is Python's convention for a module's version")]
+    const __version__: &str = crate::VERSION;
+}
