@@ -134,6 +134,7 @@ class AgentModel(PausingModel):
 
     def conversation(self, messages: list[dict[str, Any]]) -> Conversation:
         task = asyncio.current_task()
+        assert task is not None, "nodes answer in tasks"
         if task not in self.conversations:
             # On the first turn the newest message is the request that this task handles.
             letter = messages[-1]["content"]
@@ -209,7 +210,7 @@ def build_desk(app: LoomApp, seed: int, most_outages: int) -> str:
     refunds = agent("refunds", "refunds", ["The refund for order #{order} is booked."], payments=(payments, 1.0))
     billing = CrewNode("billing", app.dispatcher, [auditor, refunds])
     # The router chooses by role, which a crew has none of unless it is given one.
-    billing.role = "charges, invoices and refunds"  # type: ignore[attr-defined]
+    billing.role = "charges, invoices and refunds"
     shipping = agent(
         "shipping",
         "parcels and deliveries",

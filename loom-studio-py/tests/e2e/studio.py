@@ -1,0 +1,129 @@
+"""The built server as a test sees it: a process and its HTTP API."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import threading
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from email.message import Message
+from pathlib import Path
+from typing import Any
+
+REPOSITORY = Path(__file__).parents[3]
+START_SECONDS = 20.0
+STOP_SECONDS = 20.0
+
+Json = dict[str, Any]
+
+
+def binary() -> Path:
+    """The server to test: `LOOM_STUDIO_BIN`, else the release build."""
+    target = Path(os.environ.get("CARGO_TARGET_DIR", REPOSITORY / "target"))
+    path = Path(os.environ.get("LOOM_STUDIO_BIN", target / "release" / "loom-studio"))
+    assert path.is_file(), f"{path} isn't there: run `cargo build --release -p loom-studio-server`, or set LOOM_STUDIO_BIN"
+    return path
+
+
+def environment(**more: str) -> dict[str, str]:
+    """This process's environment without settings of Loom Studio that would reach a child."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("LOOM_STUDIO_")}
+    return kept | more
+
+
+@dataclass
+class Answer:
+    """What came back over HTTP, whatever its status."""
+
+    status: int
+    headers: Message
+    body: bytes
+
+    def json(self) -> Json:
+        document: Json = json.loads(self.body)
+        return document
+
+
+class Studio:
+    """A running server with an empty store in memory, on a port of its own."""
+
+    def __init__(self, log: Path, *flags: str) -> None:
+        self.log = log
+        with log.open("wb") as stderr:
+            self.process = subprocess.Popen(
+                [binary(), "--port", "0", "--memory", *flags],
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                text=True,
+                env=environment(),
+            )
+        self.lines: list[str] = []
+        self._reader = threading.Thread(target=self._read_stdout, daemon=True)
+        self._reader.start()
+        wait_until(lambda: self.lines or self.process.poll() is not None, START_SECONDS, "the server prints its URL")
+        assert self.lines, f"the server ended with {self.process.returncode}:\n{log.read_text()}"
+        match = re.fullmatch(r"(http://127\.0\.0\.1:\d+)/\n", self.lines[0])
+        assert match, f"not one URL: {self.lines[0]!r}"
+        self.url = match[1]
+        self.ws_url = self.url.replace("http://", "ws://")
+
+    def _read_stdout(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.lines.append(line)
+
+    def stop(self) -> int:
+        """Ask the server to end, and return its exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            code = self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise
+        self._reader.join(STOP_SECONDS)
+        return code
+
+    def request(self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> Answer:
+        request = urllib.request.Request(self.url + path, data=body, headers=headers or {}, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=20) as response:
+                return Answer(response.status, response.headers, response.read())
+        except urllib.error.HTTPError as error:
+            with error:
+                return Answer(error.code, error.headers, error.read())
+
+    def get(self, path: str, **query: object) -> Json:
+        answer = self.try_get(path, **query)
+        assert answer.status == 200, f"{path} {query}: {answer.status} {answer.body!r}"
+        return answer.json()
+
+    def try_get(self, path: str, **query: object) -> Answer:
+        return self.request("GET", f"{path}?{urllib.parse.urlencode(query)}" if query else path)
+
+    def pages(self, limit: int, **query: object) -> Iterator[Json]:
+        """Follow the cursors from the first page to the last."""
+        page = self.get("/api/events", limit=limit, **query)
+        yield page
+        while page["next_cursor"] is not None:
+            page = self.get("/api/events", limit=limit, cursor=page["next_cursor"], **query)
+            yield page
+
+    def events(self, **query: object) -> list[Json]:
+        """Every event that matches, in the query's order."""
+        return [event for page in self.pages(1000, **query) for event in page["events"]]
+
+
+def wait_until(is_so: Callable[[], object], seconds: float, what: str) -> None:
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < deadline, f"waited {seconds:g} s in vain until {what}"
+        time.sleep(0.02)
