@@ -1,0 +1,1 @@
+//! The suite every [`EventStore`](crate::EventStore) must pass.

@@ -1,0 +1,176 @@
+//! What a reply says about the request it answers.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::lenient::LenientStr;
+
+/// How a reply ended its call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Outcome {
+    /// The event is not a reply.
+    #[default]
+    None,
+    /// The call was answered.
+    Ok,
+    /// `node.error`, or a response whose `result.error` is set.
+    Error,
+}
+
+/// The parts of an event's `data` that describe a reply.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Reply<'a> {
+    /// `data.request_id`: the id of the request this answers.
+    pub request_id: Option<Cow<'a, str>>,
+    /// How the call ended.
+    pub outcome: Outcome,
+    /// The error's text, where there is one that is a string.
+    pub error: Option<Cow<'a, str>>,
+}
+
+#[derive(Deserialize)]
+struct DataView<'a> {
+    #[serde(borrow, default)]
+    request_id: LenientStr<'a>,
+    #[serde(borrow, default)]
+    error: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    result: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct ResultView<'a> {
+    #[serde(borrow, default)]
+    error: Option<&'a RawValue>,
+}
+
+/// `null`, `false` and the empty string are how programs say "no error".
+fn is_set(value: &RawValue) -> bool {
+    !matches!(value.get(), "null" | "false" | "\"\"")
+}
+
+fn text_of(value: &RawValue) -> Option<Cow<'_, str>> {
+    serde_json::from_str::<LenientStr<'_>>(value.get())
+        .ok()
+        .and_then(|text| text.0)
+}
+
+impl<'a> Reply<'a> {
+    /// Reads the reply members of `data` (raw JSON) of an event of type `kind`.
+    ///
+    /// Most events are settled by a substring search: without the word `request_id` an event is a reply only when it is a `node.error`.
+    pub fn read(kind: &str, data: &'a str) -> Self {
+        let is_error = kind == "node.error";
+        if !is_error && memchr::memmem::find(data.as_bytes(), b"\"request_id\"").is_none() {
+            return Self::default();
+        }
+        let view = serde_json::from_str::<DataView<'a>>(data).ok();
+        let request_id = view
+            .as_ref()
+            .and_then(|view| view.request_id.0.clone())
+            .filter(|id| !id.is_empty());
+        if is_error {
+            let error = view.and_then(|view| view.error).and_then(text_of);
+            return Self {
+                request_id,
+                outcome: Outcome::Error,
+                error,
+            };
+        }
+        if request_id.is_none() {
+            return Self::default();
+        }
+        let result = view.and_then(|view| view.result);
+        let error = result
+            .and_then(|result| serde_json::from_str::<ResultView<'a>>(result.get()).ok())
+            .and_then(|result| result.error)
+            .filter(|error| is_set(error));
+        let outcome = if error.is_some() {
+            Outcome::Error
+        } else {
+            Outcome::Ok
+        };
+        Self {
+            request_id,
+            outcome,
+            error: error.and_then(text_of),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(
+        kind: &str,
+        data: &str,
+        request_id: Option<&str>,
+        outcome: Outcome,
+        error: Option<&str>,
+    ) {
+        let reply = Reply::read(kind, data);
+        assert_eq!(reply.request_id.as_deref(), request_id);
+        assert_eq!(reply.outcome, outcome);
+        assert_eq!(reply.error.as_deref(), error);
+    }
+
+    #[test]
+    fn reads_replies_and_leaves_others_alone() {
+        check("node.request", r#"{"task":"x"}"#, None, Outcome::None, None);
+        check(
+            "node.response",
+            r#"{"request_id":"r","result":{"response":"x"}}"#,
+            Some("r"),
+            Outcome::Ok,
+            None,
+        );
+        check(
+            "node.response",
+            r#"{"request_id":"r","result":null}"#,
+            Some("r"),
+            Outcome::Ok,
+            None,
+        );
+        check(
+            "node.response",
+            r#"{"request_id":"r","result":{"error":"bad"}}"#,
+            Some("r"),
+            Outcome::Error,
+            Some("bad"),
+        );
+        check(
+            "node.response",
+            r#"{"request_id":"r","result":{"error":null}}"#,
+            Some("r"),
+            Outcome::Ok,
+            None,
+        );
+        check(
+            "node.error",
+            r#"{"request_id":"r","error":"boom"}"#,
+            Some("r"),
+            Outcome::Error,
+            Some("boom"),
+        );
+        check(
+            "node.error",
+            r#"{"error":{"code":1}}"#,
+            None,
+            Outcome::Error,
+            None,
+        );
+        check("node.error", "null", None, Outcome::Error, None);
+        check(
+            "x",
+            r#"{"note":"\"request_id\""}"#,
+            None,
+            Outcome::None,
+            None,
+        );
+        check("x", r#"{"request_id":5}"#, None, Outcome::None, None);
+    }
+}

@@ -1,0 +1,107 @@
+//! W3C Trace Context, level 1: `traceparent`.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// A W3C trace id: 16 bytes, not all zero. Written as 32 lower-case hexadecimal digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TraceId(pub u128);
+
+/// A W3C span (parent) id: 8 bytes, not all zero. Written as 16 lower-case hexadecimal digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SpanId(pub u64);
+
+/// The ids a `traceparent` carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TraceContext {
+    /// The trace.
+    pub trace: TraceId,
+    /// The span that sent the event.
+    pub span: SpanId,
+}
+
+impl fmt::Display for TraceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+impl fmt::Display for SpanId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+/// The text is not a W3C `traceparent`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a W3C traceparent")]
+pub struct InvalidTraceparent;
+
+fn hex(text: &str) -> Option<u128> {
+    text.bytes()
+        .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F'))
+        .then_some(())?;
+    u128::from_str_radix(text, 16).ok()
+}
+
+impl FromStr for TraceContext {
+    type Err = InvalidTraceparent;
+
+    /// Reads `version-trace-span-flags`. Upper-case digits and fields of later versions are taken, all-zero ids are not.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut fields = text.split('-');
+        let mut field = |digits: usize| {
+            fields
+                .next()
+                .filter(|field| field.len() == digits)
+                .and_then(hex)
+                .ok_or(InvalidTraceparent)
+        };
+        let version = field(2)?;
+        let (trace, span) = (field(32)?, field(16)?);
+        field(2)?;
+        if version == 0xff || trace == 0 || span == 0 {
+            return Err(InvalidTraceparent);
+        }
+        Ok(Self {
+            trace: TraceId(trace),
+            span: SpanId(span as u64),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_the_specification_example() {
+        let context: TraceContext = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+            .parse()
+            .unwrap();
+        assert_eq!(
+            context.trace.to_string(),
+            "0af7651916cd43dd8448eb211c80319c"
+        );
+        assert_eq!(context.span.to_string(), "b7ad6b7169203331");
+    }
+
+    #[test]
+    fn refuses_what_is_not_a_traceparent() {
+        for bad in [
+            "",
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331",
+            "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+            "00-00000000000000000000000000000000-b7ad6b7169203331-01",
+            "00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01",
+            "00-+af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+            "my-trace",
+        ] {
+            assert_eq!(
+                bad.parse::<TraceContext>(),
+                Err(InvalidTraceparent),
+                "{bad}"
+            );
+        }
+    }
+}

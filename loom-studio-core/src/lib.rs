@@ -1,0 +1,75 @@
+//! The event log, projections and replay of Loom Studio.
+//!
+//! The log of CloudEvents is the only truth; topology, sessions, memory and state are pure folds over it. This crate knows no HTTP, no Python and no web page: any Rust host can embed it.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use loom_studio_core::{
+//!     AppendBatch, CausalTopology, EventFilter, EventStore, Incoming, MemoryStore, MemoryStoreOptions, RandomIds,
+//!     SystemClock, Timestamp, TopologyInferer, fold,
+//! };
+//!
+//! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+//! let store = MemoryStore::new(MemoryStoreOptions::default(), Arc::new(SystemClock), &RandomIds);
+//! let event = br#"{"specversion":"1.0","id":"1","source":"/user/sdk","type":"node.request","subject":"crew/master"}"#;
+//! store.append(AppendBatch {
+//!     workspace: "default".into(),
+//!     session: "example".into(),
+//!     items: vec![Incoming::Event(event.as_slice().into())],
+//! }).await?;
+//!
+//! let mut topology = CausalTopology::default();
+//! fold(&store, &EventFilter::workspace("default"), None, &mut topology).await?;
+//! let graph = topology.topology(Timestamp::default());
+//! assert_eq!(graph.nodes.iter().map(|node| node.id.as_str()).collect::<Vec<_>>(), ["/node/crew/master", "/user/sdk"]);
+//! # Ok::<(), loom_studio_core::Error>(())
+//! # }).unwrap();
+//! ```
+
+#![cfg_attr(
+    not(any(test, feature = "conformance")),
+    warn(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic
+    )
+)]
+
+mod clock;
+#[cfg(feature = "conformance")]
+pub mod conformance;
+mod error;
+mod event;
+mod ids;
+mod memory;
+mod projection;
+mod replay;
+mod sessions;
+mod store;
+mod topology;
+
+pub use clock::{Clock, IdSource, ManualClock, RandomIds, SequentialIds, SystemClock, Timestamp};
+pub use error::{Error, ErrorKind, Result};
+pub use event::{
+    Envelope, Event, EventKey, EventLimits, NodeId, Observation, ObservationDraft, Outcome, Phase,
+    Record, Reject, RejectCode, Reply, SpanId, Stamps, TraceContext, TraceId,
+};
+pub use ids::{Epoch, Seq};
+pub use memory::{
+    MemoryChange, MemoryChangeKind, MemoryEntry, MemoryReconstructor, MemorySnapshot, MemoryTier,
+    StateValue,
+};
+pub use projection::{Projection, fold};
+pub use replay::{Breakpoint, Direction, ReplayEngine, ReplaySessionId, ReplayState, ReplayStep};
+pub use sessions::{Session, Sessions};
+pub use store::{
+    AppendBatch, Appended, Capabilities, Cursor, Delivery, EventFilter, EventQuery, EventStore,
+    Health, Incoming, MemoryStore, MemoryStoreOptions, Order, Page, Pattern, Rejected,
+    RetainPolicy, Retained, StartAt, StoreStats, StoredEvent, StoredRecord, Subscription, Tail,
+    TailSource, TimeRange, Total,
+};
+pub use topology::{
+    CausalTopology, Edge, Evidence, LatencySketch, Node, NodeStatus, NodeType, Percentiles, Rule,
+    Topologies, Topology, TopologyInferer,
+};

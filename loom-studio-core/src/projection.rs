@@ -1,0 +1,59 @@
+//! The one idea: everything that isn't the log is a pure fold over it.
+
+use crate::error::Result;
+use crate::event::Record;
+use crate::ids::Seq;
+use crate::store::{EventFilter, EventStore, StartAt};
+
+/// A fold over the records of a log.
+///
+/// # Contract
+///
+/// * **Order.** Records come in seq order, each once. Which of them come (a workspace, a session, everything) is the caller's choice.
+/// * **Purity.** The state depends on nothing but the records applied: no clock, no randomness, no hash order. Applying one by one or in any batches gives the same state.
+/// * **Total.** `apply` never fails: a record that makes no sense to a fold leaves it unchanged, or is kept as a fact about that record.
+/// * **Small.** A projection holds seqs and what it answers with, not payloads.
+pub trait Projection: Send {
+    /// Takes in the next record.
+    fn apply(&mut self, record: &Record);
+
+    /// The last position applied; [`Seq::ZERO`] before the first.
+    fn through(&self) -> Seq;
+}
+
+/// Records read in one step of a fold.
+const FOLD_STEP: usize = 4096;
+
+/// Folds the matching records up to `up_to` (the head when `None`) and returns the position reached.
+///
+/// Cancel-safe in that the projection is left at some position before the end.
+///
+/// # Errors
+/// As the store's reads.
+pub async fn fold(
+    store: &dyn EventStore,
+    filter: &EventFilter,
+    up_to: Option<Seq>,
+    projection: &mut dyn Projection,
+) -> Result<Seq> {
+    let head = store.stats().await?.last_seq;
+    let target = up_to.map_or(head, |up_to| up_to.min(head));
+    let mut subscription = store.subscribe(StartAt::Beginning, filter.clone()).await?;
+    while subscription.position() < target {
+        let step = usize::try_from(target.0 - subscription.position().0)
+            .unwrap_or(FOLD_STEP)
+            .min(FOLD_STEP);
+        let Some(delivery) = subscription.try_next(step).await? else {
+            break;
+        };
+        for record in delivery
+            .records
+            .iter()
+            .take_while(|record| record.seq() <= target)
+        {
+            projection.apply(record);
+        }
+        tokio::task::yield_now().await;
+    }
+    Ok(target)
+}

@@ -1,0 +1,194 @@
+//! Catch-up, then live: one reader's way along the log.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures::Stream;
+use tokio::sync::watch;
+
+use super::EventFilter;
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::Record;
+use crate::ids::{Epoch, Seq};
+
+/// Where a subscription begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StartAt {
+    /// After the newest record.
+    Head,
+    /// At the oldest record still stored.
+    Beginning,
+    /// So many records before the head.
+    Last(u64),
+    /// After a position of an epoch. What retention has deleted since then is named as a gap.
+    After {
+        /// The last record already known; [`Seq::ZERO`] for none.
+        seq: Seq,
+        /// The epoch it was read in.
+        epoch: Epoch,
+    },
+}
+
+/// What a subscriber gets next.
+#[derive(Debug, Clone)]
+pub struct Delivery {
+    /// Records between the last delivery and `records` that no longer exist.
+    pub gap: Option<(Seq, Seq)>,
+    /// Records that match, in seq order. An observation matches when its workspace and session do and nothing else is asked for, or the observed event does.
+    pub records: Vec<Record>,
+    /// Everything up to here was delivered, filtered out or named in a gap.
+    pub through: Seq,
+}
+
+/// The part of a log after a position.
+#[derive(Debug, Clone)]
+pub struct Tail {
+    /// The oldest position stored; greater than the head when nothing is.
+    pub first: Seq,
+    /// The newest position.
+    pub head: Seq,
+    /// Stored records from the wanted position on, contiguous.
+    pub records: Vec<Record>,
+    /// Whether the observed event matches, for each observation in `records`, in order.
+    pub observed_matches: Vec<bool>,
+}
+
+/// How a backend feeds its subscriptions.
+#[async_trait]
+pub trait TailSource: Debug + Send + Sync + 'static {
+    /// Up to `max_records` records after `after`. `filter` is normalized and only decides `observed_matches`.
+    async fn read_tail(&self, after: Seq, max_records: usize, filter: &EventFilter)
+    -> Result<Tail>;
+}
+
+/// One reader's way along the log. It holds a position and no records, so a reader that never reads costs nothing, however far it falls behind.
+#[derive(Debug)]
+pub struct Subscription {
+    source: Arc<dyn TailSource>,
+    head: watch::Receiver<Seq>,
+    after: Seq,
+    /// What was deleted before a reader asked for "the beginning" or "the last n" is no gap in what it was promised.
+    front_is_open: bool,
+    filter: EventFilter,
+}
+
+impl Subscription {
+    /// A subscription for a backend: `head` follows the newest durable position.
+    ///
+    /// # Errors
+    /// `EpochMismatch` or `Invalid` when `start` is no position of this log.
+    pub fn new(
+        source: Arc<dyn TailSource>,
+        head: watch::Receiver<Seq>,
+        epoch: Epoch,
+        start: StartAt,
+        filter: &EventFilter,
+    ) -> Result<Self> {
+        let newest = *head.borrow();
+        let after = match start {
+            StartAt::Head => newest,
+            StartAt::Beginning => Seq::ZERO,
+            StartAt::Last(count) => Seq(newest.0.saturating_sub(count)),
+            StartAt::After { epoch: theirs, .. } if theirs != epoch => {
+                return Err(Error::epoch_mismatch());
+            }
+            StartAt::After { seq, .. } if seq > newest => {
+                return Err(Error::invalid(format!(
+                    "position {seq} lies beyond the head {newest}"
+                )));
+            }
+            StartAt::After { seq, .. } => seq,
+        };
+        let front_is_open = matches!(start, StartAt::Beginning | StartAt::Last(_));
+        Ok(Self {
+            source,
+            head,
+            after,
+            front_is_open,
+            filter: filter.normalized(),
+        })
+    }
+
+    /// The next records, at most about `max_records`; waits until there is at least one new record, matching or not.
+    ///
+    /// Cancel-safe: a dropped call delivers nothing and loses nothing.
+    ///
+    /// # Errors
+    /// `Closed` when the store was closed and everything was delivered.
+    pub async fn next(&mut self, max_records: usize) -> Result<Delivery> {
+        loop {
+            if let Some(delivery) = self.try_next(max_records).await? {
+                return Ok(delivery);
+            }
+            self.head
+                .changed()
+                .await
+                .map_err(|_| Error::new(ErrorKind::Closed, "the store was closed"))?;
+        }
+    }
+
+    /// The deliveries as a stream, each of about `max_records` at most. Ends after the first error.
+    pub fn into_stream(self, max_records: usize) -> impl Stream<Item = Result<Delivery>> + Send {
+        futures::stream::unfold(Some(self), move |state| async move {
+            let mut subscription = state?;
+            let delivery = subscription.next(max_records).await;
+            let state = delivery.is_ok().then_some(subscription);
+            Some((delivery, state))
+        })
+    }
+
+    /// The next records if there are any now. Cancel-safe, as [`next`](Self::next).
+    ///
+    /// # Errors
+    /// As the backend's read.
+    pub async fn try_next(&mut self, max_records: usize) -> Result<Option<Delivery>> {
+        self.head.mark_unchanged();
+        let after = self.after;
+        if *self.head.borrow() <= after {
+            return Ok(None);
+        }
+        let tail = self
+            .source
+            .read_tail(after, max_records.max(1), &self.filter)
+            .await?;
+        let resumed = tail.records.first().map_or(tail.head.next(), Record::seq);
+        let gap = (resumed > after.next() && !self.front_is_open)
+            .then(|| (after.next(), resumed.previous()));
+        let through = tail.records.last().map_or(tail.head, Record::seq);
+        let mut observed = tail.observed_matches.iter().copied();
+        let records = tail
+            .records
+            .into_iter()
+            .filter(|record| match record {
+                Record::Event(event) => self.filter.matches(event),
+                Record::Observation(_) => observed.next().unwrap_or(false),
+            })
+            .collect();
+        (self.after, self.front_is_open) = (through, false);
+        Ok(Some(Delivery {
+            gap,
+            records,
+            through,
+        }))
+    }
+
+    /// The last position delivered, filtered out or skipped.
+    pub fn position(&self) -> Seq {
+        self.after
+    }
+
+    /// How many records lie between this reader and the head.
+    pub fn lag(&self) -> u64 {
+        self.head.borrow().0.saturating_sub(self.after.0)
+    }
+
+    /// Passes over everything up to the head and returns the skipped range, if any: for a reader that can't keep up.
+    pub fn skip_to_head(&mut self) -> Option<(Seq, Seq)> {
+        let (from, head) = (self.after.next(), *self.head.borrow_and_update());
+        (head >= from).then(|| {
+            (self.after, self.front_is_open) = (head, false);
+            (from, head)
+        })
+    }
+}

@@ -1,0 +1,242 @@
+//! What a node is, and what proves it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::event::NodeId;
+use crate::ids::Seq;
+
+/// What a node is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub enum NodeType {
+    /// Thinks with a model and calls tools.
+    Agent,
+    /// Does one thing for others.
+    Tool,
+    /// Runs other nodes in a pattern.
+    Crew,
+    /// Chooses who handles a task.
+    Router,
+    /// A person or program outside.
+    User,
+    /// A type the node registered with that Studio has no name for.
+    Other(Arc<str>),
+    /// Nothing has proved anything.
+    #[default]
+    Unknown,
+}
+
+impl NodeType {
+    /// The name on the wire.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Agent => "AgentNode",
+            Self::Tool => "ToolNode",
+            Self::Crew => "CrewNode",
+            Self::Router => "RouterNode",
+            Self::User => "UserNode",
+            Self::Other(name) => name,
+            Self::Unknown => "Node",
+        }
+    }
+
+    fn from_segment(segment: &str) -> Option<Self> {
+        Some(match segment {
+            "agent" => Self::Agent,
+            "tool" => Self::Tool,
+            "crew" => Self::Crew,
+            "router" => Self::Router,
+            "user" => Self::User,
+            _ => return None,
+        })
+    }
+
+    /// A registered type, in any of the usual spellings: `agent`, `AgentNode`, `Agent`.
+    fn from_registered(name: &str) -> Self {
+        let lower = name.to_ascii_lowercase();
+        let stem = lower.strip_suffix("node").unwrap_or(&lower);
+        Self::from_segment(stem.trim_end_matches(['_', '-']))
+            .unwrap_or_else(|| Self::Other(name.into()))
+    }
+}
+
+impl fmt::Display for NodeType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// How a type was found, weakest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Rule {
+    /// It was sent `data.arguments` and answered.
+    AnswersArguments,
+    /// It emitted an event whose type begins with `agent.`.
+    EmitsAgentEvents,
+    /// It answered with `response` and `iterations`.
+    AnswersWithIterations,
+    /// It answered with `final_output` and `trace`.
+    AnswersWithTrace,
+    /// It answered with `routed_to`.
+    AnswersWithRoute,
+    /// Its address says so.
+    AddressSegment,
+    /// It registered itself.
+    Registered,
+}
+
+impl Rule {
+    /// The name on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AnswersArguments => "answers_arguments",
+            Self::EmitsAgentEvents => "emits_agent_events",
+            Self::AnswersWithIterations => "answers_with_iterations",
+            Self::AnswersWithTrace => "answers_with_trace",
+            Self::AnswersWithRoute => "answers_with_route",
+            Self::AddressSegment => "address_segment",
+            Self::Registered => "registered",
+        }
+    }
+}
+
+/// The record that proved a fact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Evidence {
+    /// Where it stands.
+    pub seq: Seq,
+    /// What it proved it by.
+    pub rule: Rule,
+}
+
+/// The type a node's address names: the first segment of at least two, after `/node`.
+pub(super) fn by_address(id: &NodeId) -> Option<NodeType> {
+    let path = id.as_str().strip_prefix('/')?;
+    let path = path.strip_prefix("node/").unwrap_or(path);
+    let (segment, rest) = path.split_once('/')?;
+    NodeType::from_segment(segment).filter(|_| !rest.is_empty())
+}
+
+/// What a request's `data` says of the node it is for.
+pub(super) fn has_arguments(data: &str) -> bool {
+    #[derive(Deserialize)]
+    struct Request<'a> {
+        #[serde(borrow)]
+        arguments: Option<&'a RawValue>,
+    }
+    memchr::memmem::find(data.as_bytes(), b"\"arguments\"").is_some()
+        && serde_json::from_str::<Request<'_>>(data)
+            .is_ok_and(|request| request.arguments.is_some())
+}
+
+/// What a reply's `data` says of the node that sent it.
+pub(super) fn by_answer(data: &str) -> Option<(NodeType, Rule)> {
+    #[derive(Deserialize)]
+    struct Reply<'a> {
+        #[serde(borrow)]
+        result: Option<&'a RawValue>,
+    }
+    #[derive(Deserialize)]
+    struct Answer<'a> {
+        #[serde(borrow, default)]
+        response: Option<&'a RawValue>,
+        #[serde(borrow, default)]
+        iterations: Option<&'a RawValue>,
+        #[serde(borrow, default)]
+        final_output: Option<&'a RawValue>,
+        #[serde(borrow, default)]
+        trace: Option<&'a RawValue>,
+        #[serde(borrow, default)]
+        routed_to: Option<&'a RawValue>,
+    }
+    let reply: Reply<'_> = serde_json::from_str(data).ok()?;
+    let answer: Answer<'_> = serde_json::from_str(reply.result?.get()).ok()?;
+    if answer.routed_to.is_some() {
+        Some((NodeType::Router, Rule::AnswersWithRoute))
+    } else if answer.final_output.is_some() && answer.trace.is_some() {
+        Some((NodeType::Crew, Rule::AnswersWithTrace))
+    } else if answer.response.is_some() && answer.iterations.is_some() {
+        Some((NodeType::Agent, Rule::AnswersWithIterations))
+    } else {
+        None
+    }
+}
+
+/// What a `kernel.node.register` event says.
+#[derive(Debug, Default)]
+pub(super) struct Registration {
+    pub(super) node: Option<NodeId>,
+    pub(super) kind: Option<NodeType>,
+    pub(super) name: Option<Arc<str>>,
+    pub(super) role: Option<Arc<str>>,
+}
+
+impl Registration {
+    pub(super) fn read(data: &str) -> Self {
+        let Ok(serde_json::Value::Object(members)) = serde_json::from_str(data) else {
+            return Self::default();
+        };
+        let text = |names: [&str; 3]| {
+            let mut values = names
+                .into_iter()
+                .filter_map(|name| members.get(name)?.as_str());
+            values.find(|text| !text.is_empty())
+        };
+        Self {
+            node: text(["node_id", "id", "source"]).map(NodeId::new),
+            kind: text(["node_type", "type", "kind"]).map(NodeType::from_registered),
+            name: text(["name", "display_name", "title"]).map(Into::into),
+            role: text(["role", "role", "role"]).map(Into::into),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_name_types() {
+        let kind = |address: &str| by_address(&NodeId::new(address));
+        assert_eq!(kind("crew/master"), Some(NodeType::Crew));
+        assert_eq!(kind("/node/tool/calc"), Some(NodeType::Tool));
+        assert_eq!(kind("/user/sdk"), Some(NodeType::User));
+        assert_eq!(kind("/agent/a"), Some(NodeType::Agent));
+        assert_eq!(kind("/node/agent"), None);
+        assert_eq!(kind("researcher"), None);
+        assert_eq!(kind("https://agent/x"), None);
+    }
+
+    #[test]
+    fn answers_name_types() {
+        let kind = |result: &str| {
+            by_answer(&format!(r#"{{"request_id":"r","result":{result}}}"#)).map(|(kind, _)| kind)
+        };
+        assert_eq!(
+            kind(r#"{"response":"x","iterations":2}"#),
+            Some(NodeType::Agent)
+        );
+        assert_eq!(
+            kind(r#"{"final_output":"x","trace":[]}"#),
+            Some(NodeType::Crew)
+        );
+        assert_eq!(
+            kind(r#"{"result":{"response":"x","iterations":1},"routed_to":"a"}"#),
+            Some(NodeType::Router)
+        );
+        assert_eq!(kind(r#"{"result":"42"}"#), None);
+        assert_eq!(kind("null"), None);
+        assert_eq!(kind("[1]"), None);
+    }
+
+    #[test]
+    fn registered_types_have_many_spellings() {
+        for name in ["agent", "AgentNode", "Agent", "agent_node"] {
+            assert_eq!(NodeType::from_registered(name), NodeType::Agent, "{name}");
+        }
+        assert_eq!(NodeType::from_registered("Planner").as_str(), "Planner");
+    }
+}
