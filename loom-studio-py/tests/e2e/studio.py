@@ -77,8 +77,9 @@ class Studio:
 
     def _read_stdout(self) -> None:
         assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.lines.append(line)
+        with self.process.stdout as stdout:
+            for line in stdout:
+                self.lines.append(line)
 
     def stop(self) -> int:
         """Ask the server to end, and return its exit code."""
