@@ -42,6 +42,7 @@ pub mod conformance;
 mod error;
 mod event;
 mod ids;
+mod links;
 mod memory;
 mod projection;
 mod replay;
@@ -56,6 +57,7 @@ pub use event::{
     Record, Reject, RejectCode, Reply, SpanId, Stamps, TraceContext, TraceId,
 };
 pub use ids::{Epoch, Seq};
+pub use links::{Link, Links, MAX_EFFECTS, Trust, links};
 pub use memory::{
     MemoryChange, MemoryChangeKind, MemoryEntry, MemoryReconstructor, MemorySnapshot, MemoryTier,
     StateValue,
