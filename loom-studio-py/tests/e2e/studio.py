@@ -124,7 +124,14 @@ class Studio:
 
 
 def wait_until(is_so: Callable[[], object], seconds: float, what: str) -> None:
+    """Fail if it isn't so in time."""
+    assert comes_true(is_so, seconds), f"waited {seconds:g} s in vain until {what}"
+
+
+def comes_true(is_so: Callable[[], object], seconds: float) -> bool:
     deadline = time.monotonic() + seconds
     while not is_so():
-        assert time.monotonic() < deadline, f"waited {seconds:g} s in vain until {what}"
+        if time.monotonic() > deadline:
+            return False
         time.sleep(0.02)
+    return True

@@ -138,6 +138,17 @@ def test_http_batched_mode(studio: Studio) -> None:
     assert ids(studio) == ["e-1", "e-3"]
 
 
+def test_events_of_the_same_moment_stay_in_the_order_of_their_arrival(studio: Studio) -> None:
+    minute = "2026-01-02T03:{:02}:00Z".format
+    sent = [event(1, time=minute(5)), event(2, time=minute(4)), event(3, time=minute(5)), event(4, time=minute(4))]
+    body = json.dumps(sent).encode()
+    assert studio.request("POST", "/events", body, {"Content-Type": "application/cloudevents-batch+json"}).status == 202
+    forward = ["e-2", "e-4", "e-1", "e-3"]
+    for limit in (1, 3, 1000):
+        assert [event["id"] for page in studio.pages(limit, order="time") for event in page["events"]] == forward
+        assert [event["id"] for page in studio.pages(limit, order="-time") for event in page["events"]] == forward[::-1]
+
+
 def test_errors_are_problem_documents(studio: Studio) -> None:
     structured = {"Content-Type": "application/cloudevents+json"}
     assert_problem(studio.request("POST", "/events", json.dumps({**event(1), "id": ""}).encode(), structured), 400, "missing_id")

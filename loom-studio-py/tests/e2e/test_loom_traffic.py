@@ -18,7 +18,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from studio import Json, Studio, environment, wait_until
+from studio import Json, Studio, comes_true, environment, wait_until
 
 PROGRAM = Path(__file__).with_name("loom_program.py")
 PROGRAM_SECONDS = 100.0
@@ -129,10 +129,11 @@ def traffic(shared_studio: Studio, tmp_path_factory: pytest.TempPathFactory) -> 
         assert program.returncode == 0, program.stdout + program.stderr
         truth = json.loads(truth_file.read_text())
         sent = truth["events"]
-        wait_until(lambda: shared_studio.get("/api/events")["total"] >= len(sent), 10, "all events are stored")
-        wait_until(lambda: len(viewer.events) >= len(sent), 10, "all events are shown")
+        # Whatever doesn't arrive in time is named by the tests below, item by item.
+        comes_true(lambda: shared_studio.get("/api/events")["total"] >= len(sent), 10)
+        comes_true(lambda: len(viewer.events) >= len(sent), 10)
         newest = shared_studio.get("/api/topology")["at"]
-        wait_until(lambda: viewer.topologies and viewer.topologies[-1]["at"] >= newest, 10, "the topology is shown")
+        comes_true(lambda: viewer.topologies and viewer.topologies[-1]["at"] >= newest, 10)
         socket.close()
         watching.join()
     yield Traffic(shared_studio, viewer, truth, sent)
