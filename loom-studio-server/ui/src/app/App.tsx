@@ -1,0 +1,105 @@
+import { useQueryClient } from '@tanstack/react-query';
+import { lazy, Suspense, useEffect, useRef, useState, useSyncExternalStore } from 'react';
+import { dataClient } from '../data/client';
+import { useConnection } from '../data/connectionStore';
+import { useUrlState } from '../data/useUrlState';
+import type { ViewName } from '../data/urlState';
+import { useT } from '../shared/i18n/useT';
+import { usePrefs } from '../shared/prefs';
+import css from './app.module.css';
+import { EmptyState } from './EmptyState';
+import { ErrorBoundary } from './ErrorBoundary';
+import { Header } from './Header';
+import { useHotkeys } from './hotkeys';
+import { Navigation } from './Navigation';
+import { Notices } from './Notices';
+import { Palette } from './Palette';
+import { Shortcuts } from './Shortcuts';
+
+const VIEW_COMPONENTS: Record<ViewName, ReturnType<typeof lazy>> = {
+  topology: lazy(() => import('../features/topology/TopologyView')),
+  log: lazy(() => import('../features/log/LogView')),
+};
+
+export type Overlay = 'palette' | 'shortcuts' | null;
+
+export function App() {
+  const t = useT();
+  const { theme, language } = usePrefs();
+  const { view, filter, paused } = useUrlState();
+  const [overlay, setOverlay] = useState<Overlay>(null);
+  const main = useRef<HTMLElement>(null);
+  const hasEvents = useConnection(({ held, headSeq }) => held > 0 || headSeq > 0);
+  const queries = useQueryClient();
+  const client = dataClient();
+  const startedOver = useSyncExternalStore(client.startedOver.subscribe, client.startedOver.get);
+  useHotkeys(setOverlay);
+
+  useEffect(() => {
+    const { dataset } = document.documentElement;
+    if (theme === 'system') delete dataset['theme'];
+    else dataset['theme'] = theme;
+  }, [theme]);
+  useEffect(() => {
+    document.documentElement.lang = language === 'zh' ? 'zh-CN' : 'en';
+    document.title = `${t(`view.${view}`)} · ${t('app.name')}`;
+  }, [language, t, view]);
+  useEffect(() => {
+    client.setFilter(filter);
+  }, [client, filter]);
+  useEffect(() => {
+    client.setPaused(paused);
+  }, [client, paused]);
+  useEffect(() => {
+    // Answers about another store's seqs would be silently wrong.
+    queries.clear();
+  }, [queries, startedOver]);
+
+  const View = VIEW_COMPONENTS[view];
+  return (
+    <div className={css['app']}>
+      <a
+        className={css['skip']}
+        href="#main"
+        onClick={(event) => {
+          // The address bar holds the page's state, which a fragment would only clutter.
+          event.preventDefault();
+          main.current?.focus();
+        }}
+      >
+        {t('app.skip')}
+      </a>
+      <Header onOverlay={setOverlay} />
+      <Navigation view={view} />
+      <main id="main" ref={main} tabIndex={-1} className={css['main']}>
+        <Notices />
+        <div className={css['view']}>
+          {hasEvents ? (
+            <ErrorBoundary key={view} message={t('app.failed')} action={t('app.reload')}>
+              <Suspense fallback={<p className={css['loading']}>{t('app.loading')}</p>}>
+                <View />
+              </Suspense>
+            </ErrorBoundary>
+          ) : (
+            <EmptyState view={view} />
+          )}
+        </div>
+      </main>
+      {overlay === 'palette' && (
+        <Palette
+          onClose={() => {
+            setOverlay((now) => (now === 'palette' ? null : now));
+          }}
+          onOverlay={setOverlay}
+        />
+      )}
+      {overlay === 'shortcuts' && (
+        <Shortcuts
+          onClose={() => {
+            setOverlay(null);
+          }}
+        />
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,79 @@
+import type { MessageKey } from '../shared/i18n/en';
+import { useT } from '../shared/i18n/useT';
+import { isMac } from '../shared/lib/keys';
+import { IconButton } from '../shared/ui/Button';
+import { Dialog } from '../shared/ui/Dialog';
+import css from './palette.module.css';
+
+const GROUPS: { title: MessageKey; rows: [MessageKey, string][] }[] = [
+  {
+    title: 'shortcuts.general',
+    rows: [
+      ['shortcut.palette', 'Mod K'],
+      ['shortcut.goTopology', 'G T'],
+      ['shortcut.goLog', 'G L'],
+      ['shortcut.close', 'Esc'],
+      ['shortcut.help', '?'],
+    ],
+  },
+  {
+    title: 'shortcuts.log',
+    rows: [
+      ['shortcut.move', 'J K ↓ ↑'],
+      ['shortcut.page', 'PgDn PgUp'],
+      ['shortcut.ends', 'Home End'],
+      ['shortcut.open', 'Enter'],
+      ['shortcut.filter', '/'],
+      ['shortcut.pause', 'P Space'],
+      ['shortcut.follow', 'F'],
+    ],
+  },
+  {
+    title: 'shortcuts.topology',
+    rows: [
+      ['shortcut.table', 'T'],
+      ['shortcut.fit', '0'],
+      ['shortcut.zoom', '+ −'],
+    ],
+  },
+  {
+    title: 'shortcuts.tree',
+    rows: [
+      ['shortcut.treeMove', '↑ ↓ ← →'],
+      ['shortcut.treeCopy', 'C'],
+    ],
+  },
+];
+
+export function Shortcuts({ onClose }: { onClose: () => void }) {
+  const t = useT();
+  return (
+    <Dialog label={t('shortcuts.title')} onClose={onClose}>
+      <div className={css['sheet']}>
+        <h2 className={css['sheetTitle']}>
+          {t('shortcuts.title')}
+          <IconButton icon="close" look="quiet" label={t('close')} onClick={onClose} />
+        </h2>
+        <div className={css['groups']}>
+          {GROUPS.map(({ title, rows }) => (
+            <section key={title}>
+              <h3>{t(title)}</h3>
+              <dl>
+                {rows.map(([label, keys]) => (
+                  <div key={label}>
+                    <dt>{t(label)}</dt>
+                    <dd>
+                      {keys.split(' ').map((key) => (
+                        <kbd key={key}>{key === 'Mod' ? (isMac() ? '⌘' : 'Ctrl') : key}</kbd>
+                      ))}
+                    </dd>
+                  </div>
+                ))}
+              </dl>
+            </section>
+          ))}
+        </div>
+      </div>
+    </Dialog>
+  );
+}

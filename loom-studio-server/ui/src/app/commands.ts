@@ -1,0 +1,50 @@
+import { facetOf, withFacet } from '../data/filter';
+import { togglePause } from '../data/pause';
+import { wantsFilterFocus } from '../data/signals';
+import { currentUrlState, setUrlState } from '../data/useUrlState';
+import type { MessageKey } from '../shared/i18n/en';
+import { copyText } from '../shared/lib/clipboard';
+import { setPrefs, usePrefs } from '../shared/prefs';
+import type { Overlay } from './App';
+import { RUN_COMMAND } from './EmptyState';
+
+export interface Command {
+  id: string;
+  label: MessageKey;
+  keys?: string;
+  run: () => void;
+}
+
+/** Everything the palette offers, as it applies now. */
+export function commands(onOverlay: (overlay: Overlay) => void): Command[] {
+  const url = currentUrlState();
+  const toLog = (): void => {
+    setUrlState({ view: 'log' }, 'push');
+  };
+  return [
+    { id: 'topology', label: 'command.goTopology', keys: 'G T', run: () => { setUrlState({ view: 'topology' }, 'push'); } },
+    { id: 'log', label: 'command.goLog', keys: 'G L', run: toLog },
+    { id: 'filter', label: 'command.filter', keys: '/', run: () => { toLog(); wantsFilterFocus.set(true); } },
+    {
+      id: 'errors',
+      label: 'command.errors',
+      run: () => {
+        setUrlState({ view: 'log', filter: withFacet(url.filter, 'error', facetOf(url.filter, 'error') === null ? 'error' : null) }, 'push');
+      },
+    },
+    { id: 'clear', label: 'command.clearFilter', run: () => { setUrlState({ filter: '' }); } },
+    { id: 'pause', label: url.paused === null ? 'command.pause' : 'command.resume', keys: 'P', run: togglePause },
+    { id: 'graph', label: 'command.graph', keys: 'T', run: () => { setUrlState({ view: 'topology', table: false }, 'push'); } },
+    { id: 'table', label: 'command.table', keys: 'T', run: () => { setUrlState({ view: 'topology', table: true }, 'push'); } },
+    { id: 'light', label: 'command.themeLight', run: () => { setPrefs({ theme: 'light' }); } },
+    { id: 'dark', label: 'command.themeDark', run: () => { setPrefs({ theme: 'dark' }); } },
+    { id: 'system', label: 'command.themeSystem', run: () => { setPrefs({ theme: 'system' }); } },
+    {
+      id: 'language',
+      label: 'command.language',
+      run: () => { setPrefs({ language: usePrefs.getState().language === 'en' ? 'zh' : 'en' }); },
+    },
+    { id: 'copy', label: 'command.copyRun', run: () => { void copyText(RUN_COMMAND); } },
+    { id: 'shortcuts', label: 'command.shortcuts', keys: '?', run: () => { onOverlay('shortcuts'); } },
+  ];
+}

@@ -1,0 +1,131 @@
+import { useConnection } from './connectionStore';
+import { External } from './external';
+import type { FacetsMessage, FromWorker, SteppedMessage, ToWorker, ViewMessage } from './messages';
+import { TopologyModel } from './topology';
+import { currentUrlState, setUrlState } from './useUrlState';
+
+/** The part of a Worker this module uses. */
+export interface WorkerPort {
+  onmessage: ((event: MessageEvent<FromWorker>) => void) | null;
+  postMessage(message: ToWorker): void;
+}
+
+/** The main thread's end of the data worker. */
+export class DataClient {
+  /** The newest window of the log; null before the first. */
+  readonly view = new External<ViewMessage | null>(null);
+  /** The live topology. Its number changes with every change of the model. */
+  readonly topology = new TopologyModel();
+  readonly topologyVersion = new External(0);
+  /** Counts the times the server's store turned out to be another one. */
+  readonly startedOver = new External(0);
+  readonly #port: WorkerPort;
+  #query = 0;
+  #filterId = 0;
+  readonly #steps = new Map<number, (answer: SteppedMessage) => void>();
+  readonly #facets = new Map<number, (answer: FacetsMessage) => void>();
+
+  constructor(port: WorkerPort) {
+    this.#port = port;
+    port.onmessage = ({ data }) => {
+      this.#receive(data);
+    };
+  }
+
+  start(url: string, pausedAt: number | null, epoch: string | null): void {
+    this.#port.postMessage({ type: 'start', url, pausedAt, epoch });
+  }
+
+  setFilter(text: string): void {
+    this.#filterId += 1;
+    this.#port.postMessage({ type: 'filter', id: this.#filterId, text });
+  }
+
+  setPaused(seq: number | null): void {
+    this.#port.postMessage({ type: 'pause', seq });
+  }
+
+  setWindow(first: number | 'tail', count: number): void {
+    this.#port.postMessage({ type: 'window', first, count });
+  }
+
+  retry(): void {
+    this.#port.postMessage({ type: 'retry' });
+  }
+
+  step(seq: number | null, delta: number): Promise<SteppedMessage> {
+    this.#query += 1;
+    const id = this.#query;
+    return new Promise((resolve) => {
+      this.#steps.set(id, resolve);
+      this.#port.postMessage({ type: 'step', id, seq, delta });
+    });
+  }
+
+  facets(): Promise<FacetsMessage> {
+    this.#query += 1;
+    const id = this.#query;
+    return new Promise((resolve) => {
+      this.#facets.set(id, resolve);
+      this.#port.postMessage({ type: 'facets', id });
+    });
+  }
+
+  #receive(message: FromWorker): void {
+    switch (message.type) {
+      case 'status':
+        useConnection.setState(message);
+        break;
+      case 'view':
+        // Asking for the next view only from a frame keeps a busy worker from outrunning the page.
+        requestAnimationFrame(() => {
+          this.#port.postMessage({ type: 'taken' });
+        });
+        if (message.filterId === this.#filterId) this.view.set(message);
+        break;
+      case 'topology':
+        this.topology.apply(message.frame);
+        this.topologyVersion.set(this.topologyVersion.get() + 1);
+        break;
+      case 'stepped':
+        this.#steps.get(message.id)?.(message);
+        this.#steps.delete(message.id);
+        break;
+      case 'facets':
+        this.#facets.get(message.id)?.(message);
+        this.#facets.delete(message.id);
+        break;
+      case 'reset':
+        this.#startOver(message.epoch, message.previous);
+        break;
+    }
+  }
+
+  #startOver(epoch: string, previous: string | null): void {
+    this.topology.clear();
+    this.topologyVersion.set(this.topologyVersion.get() + 1);
+    this.startedOver.set(this.startedOver.get() + (previous === null ? 0 : 1));
+    const linked = currentUrlState().epoch;
+    if (linked !== null && linked !== epoch) setUrlState({ seq: null, paused: null, epoch: null });
+  }
+}
+
+/** The live socket's address on the server that served this page. */
+export function eventsUrl(location: Pick<Location, 'protocol' | 'host'>, workspace: string | null): string {
+  const scheme = location.protocol === 'https:' ? 'wss:' : 'ws:';
+  const query = workspace === null ? '' : `?workspace=${encodeURIComponent(workspace)}`;
+  return `${scheme}//${location.host}/ws/events${query}`;
+}
+
+let client: DataClient | null = null;
+
+/** The page's one data client. The worker starts with the first call. */
+export function dataClient(): DataClient {
+  if (client === null) {
+    client = new DataClient(new Worker(new URL('./worker/data.worker.ts', import.meta.url), { type: 'module', name: 'data' }));
+    const { workspace, paused, epoch, filter } = currentUrlState();
+    client.setFilter(filter);
+    client.start(eventsUrl(window.location, workspace), paused, epoch);
+  }
+  return client;
+}

@@ -1,0 +1,98 @@
+import type { TopologyFrame } from './protocol';
+
+/** What the main thread says to the data worker. */
+export type ToWorker =
+  | { type: 'start'; url: string; pausedAt: number | null; epoch: string | null }
+  | { type: 'filter'; id: number; text: string }
+  | { type: 'pause'; seq: number | null }
+  | { type: 'window'; first: number | 'tail'; count: number }
+  | { type: 'step'; id: number; seq: number | null; delta: number }
+  | { type: 'facets'; id: number }
+  | { type: 'taken' }
+  | { type: 'retry' };
+
+/** `connecting`: first attempt. `reconnecting`: lost, retrying. `offline`: several attempts failed, still retrying. */
+export type Phase = 'connecting' | 'live' | 'lagging' | 'reconnecting' | 'offline';
+
+export interface StatusMessage {
+  type: 'status';
+  phase: Phase;
+  /** When the next attempt starts, in `Date.now()` milliseconds. */
+  retryAt: number | null;
+  server: string | null;
+  epoch: string | null;
+  /** Newest seq known to be on the server. */
+  headSeq: number;
+  /** Oldest seq the server held when it last said hello. */
+  serverFirstSeq: number;
+  /** Oldest seq held by this page; 0 when it holds none. */
+  heldFirstSeq: number;
+  /** Events held by this page. */
+  held: number;
+  /** Events received per second. */
+  rate: number;
+  /** Records the server leaves out while the page lags. */
+  skipped: number;
+  /** The last `error` frame's code, kept until the next hello. */
+  error: { code: string; detail: string } | null;
+}
+
+/**
+ * One window of the filtered log. Rows are named by *ordinal*: the number of matches before it since the filter was set,
+ * counted on when old rows are dropped, so that an ordinal keeps naming the same row.
+ */
+export interface ViewMessage {
+  type: 'view';
+  filterId: number;
+  /** Ordinals that can be asked for: `first` ≤ ordinal < `end`. */
+  first: number;
+  end: number;
+  /** Ordinal of the first row in this window. */
+  offset: number;
+  seq: Float64Array;
+  timeUs: Float64Array;
+  bytes: Float64Array;
+  outcome: Uint8Array;
+  /** Last seq of the range when the row stands for a gap, else 0. */
+  gapTo: Float64Array;
+  kind: string[];
+  source: string[];
+  target: string[];
+  session: string[];
+  preview: (string | null)[];
+  /** Rows between `first` and `end` that stand for gaps. */
+  gaps: number;
+  /** Rows that arrived since the pause and aren't shown. */
+  pending: number;
+  /** Free text can't look into previews of events before this seq; 0 when it looked at all of them. */
+  previewsFrom: number;
+}
+
+export interface Facet {
+  value: string;
+  count: number;
+}
+
+export interface FacetsMessage {
+  type: 'facets';
+  id: number;
+  types: Facet[];
+  nodes: Facet[];
+  sessions: Facet[];
+}
+
+/** The answer to `step`: the row that the selection moved to. `seq` is null when the view is empty. */
+export interface SteppedMessage {
+  type: 'stepped';
+  id: number;
+  seq: number | null;
+  ordinal: number;
+}
+
+export type FromWorker =
+  | StatusMessage
+  | ViewMessage
+  | FacetsMessage
+  | SteppedMessage
+  | { type: 'topology'; frame: TopologyFrame }
+  | { type: 'reset'; epoch: string; previous: string | null };

@@ -1,0 +1,253 @@
+import { parseFilter } from '../filter';
+import type { Facet, FromWorker, StatusMessage, ToWorker, ViewMessage } from '../messages';
+import type { Columns } from './columns';
+import { Connection, type ConnectionPorts } from './connection';
+import { compileFilter } from './match';
+import { Rate } from './rate';
+import { View } from './view';
+
+/** The shortest time between two status messages. */
+const STATUS_EVERY_MS = 250;
+/** The shortest time between two views: one frame. */
+const VIEW_EVERY_MS = 16;
+const FACETS_AT_MOST = 200;
+
+export interface DataServerPorts extends Pick<ConnectionPorts, 'open' | 'later' | 'random' | 'now'> {
+  post(message: FromWorker, transfer?: ArrayBuffer[]): void;
+}
+
+/** Owns the connection, the columns and the view, and answers the main thread. At most one view is on its way at a time. */
+export class DataServer {
+  readonly #ports: DataServerPorts;
+  readonly #rate = new Rate();
+  #connection: Connection | null = null;
+  #view: View | null = null;
+  #filterText = '';
+  #filterId = 0;
+  #pausedAt: number | null = null;
+  #window: { first: number | 'tail'; count: number } = { first: 'tail', count: 100 };
+  #viewDirty = false;
+  /** The main thread has taken the last view, so the next may be sent. */
+  #taken = true;
+  #viewScheduled = false;
+  #statusScheduled = false;
+
+  constructor(ports: DataServerPorts) {
+    this.#ports = ports;
+  }
+
+  receive(message: ToWorker): void {
+    switch (message.type) {
+      case 'start':
+        this.#start(message);
+        break;
+      case 'filter':
+        this.#filterText = message.text;
+        this.#filterId = message.id;
+        this.#compile();
+        this.#touchView();
+        break;
+      case 'pause':
+        this.#pausedAt = message.seq;
+        this.#view?.setLimit(message.seq);
+        this.#view?.advance();
+        this.#touchView();
+        break;
+      case 'window':
+        this.#window = { first: message.first, count: message.count };
+        this.#touchView();
+        break;
+      case 'step':
+        this.#step(message.id, message.seq, message.delta);
+        break;
+      case 'facets':
+        this.#facets(message.id);
+        break;
+      case 'taken':
+        this.#taken = true;
+        if (this.#viewDirty) this.#scheduleView();
+        break;
+      case 'retry':
+        this.#connection?.connect();
+        break;
+    }
+  }
+
+  #start({ url, pausedAt, epoch }: Extract<ToWorker, { type: 'start' }>): void {
+    this.#pausedAt = pausedAt;
+    const { open, later, random, now, post } = this.#ports;
+    const connection = new Connection(url, { pausedAt, epoch }, {
+      open,
+      later,
+      random,
+      now,
+      topology: (frame) => {
+        post({ type: 'topology', frame });
+      },
+      reset: (newEpoch, previous) => {
+        if (previous !== null) this.#pausedAt = null;
+        this.#replaceView(connection.ingest.columns);
+        post({ type: 'reset', epoch: newEpoch, previous });
+      },
+      changed: () => {
+        this.#touchView();
+        this.#touchStatus();
+      },
+    });
+    this.#connection = connection;
+    this.#replaceView(connection.ingest.columns);
+    connection.connect();
+  }
+
+  #replaceView(columns: Columns): void {
+    this.#view = new View(columns);
+    this.#view.setLimit(this.#pausedAt);
+    this.#compile();
+  }
+
+  #compile(): void {
+    const columns = this.#connection?.ingest.columns;
+    if (columns !== undefined) this.#view?.setMatcher(compileFilter(columns, parseFilter(this.#filterText)));
+  }
+
+  #touchView(): void {
+    this.#viewDirty = true;
+    if (this.#taken) this.#scheduleView();
+  }
+
+  #scheduleView(): void {
+    if (this.#viewScheduled) return;
+    this.#viewScheduled = true;
+    this.#ports.later(() => {
+      this.#viewScheduled = false;
+      if (!this.#taken || !this.#viewDirty) return;
+      this.#viewDirty = false;
+      this.#taken = false;
+      this.#postView();
+    }, VIEW_EVERY_MS);
+  }
+
+  #touchStatus(): void {
+    if (this.#statusScheduled) return;
+    this.#statusScheduled = true;
+    this.#ports.later(() => {
+      this.#statusScheduled = false;
+      this.#postStatus();
+    }, STATUS_EVERY_MS);
+  }
+
+  #postStatus(): void {
+    const connection = this.#connection;
+    if (connection === null) return;
+    const { ingest } = connection;
+    const { columns } = ingest;
+    const rate = this.#rate.at(this.#ports.now(), ingest.received);
+    const message: StatusMessage = {
+      type: 'status',
+      phase: connection.phase,
+      retryAt: connection.retryAt,
+      server: connection.server,
+      epoch: connection.epoch,
+      headSeq: ingest.headSeq,
+      serverFirstSeq: connection.serverFirstSeq,
+      heldFirstSeq: columns.end === columns.first ? 0 : columns.seq(columns.first),
+      held: columns.end - columns.first - columns.gaps,
+      rate,
+      skipped: ingest.skipped,
+      error: connection.error,
+    };
+    this.#ports.post(message);
+    // A rate falls to zero only when it is looked at again.
+    if (rate > 0) this.#touchStatus();
+  }
+
+  #postView(): void {
+    const view = this.#view;
+    const columns = this.#connection?.ingest.columns;
+    if (view === null || columns === undefined) return;
+    view.advance();
+    const count = Math.min(this.#window.count, view.end - view.first);
+    const wanted = this.#window.first === 'tail' ? view.end - count : this.#window.first;
+    const offset = Math.max(view.first, Math.min(wanted, view.end - count));
+    const message: ViewMessage = {
+      type: 'view',
+      filterId: this.#filterId,
+      first: view.first,
+      end: view.end,
+      offset,
+      seq: new Float64Array(count),
+      timeUs: new Float64Array(count),
+      bytes: new Float64Array(count),
+      outcome: new Uint8Array(count),
+      gapTo: new Float64Array(count),
+      kind: [],
+      source: [],
+      target: [],
+      session: [],
+      preview: [],
+      gaps: view.gaps,
+      pending: view.pending,
+      previewsFrom: columns.previewsFirst > columns.first ? columns.seq(columns.previewsFirst) : 0,
+    };
+    for (let i = 0; i < count; i += 1) {
+      const row = view.rowAt(offset + i);
+      message.seq[i] = columns.seq(row);
+      message.timeUs[i] = columns.timeUs(row);
+      message.bytes[i] = columns.bytes(row);
+      message.outcome[i] = columns.outcome(row);
+      message.gapTo[i] = columns.gapTo(row);
+      message.kind.push(columns.strings.get(columns.type(row)));
+      message.source.push(columns.strings.get(columns.source(row)));
+      message.target.push(columns.strings.get(columns.target(row)));
+      message.session.push(columns.strings.get(columns.session(row)));
+      message.preview.push(columns.preview(row));
+    }
+    const { seq, timeUs, bytes, outcome, gapTo } = message;
+    this.#ports.post(message, [seq, timeUs, bytes, outcome, gapTo].map(({ buffer }) => buffer as ArrayBuffer));
+  }
+
+  /** From `seq` (or from the newest row) `delta` rows on, kept within the view. */
+  #step(id: number, seq: number | null, delta: number): void {
+    const view = this.#view;
+    const columns = this.#connection?.ingest.columns;
+    if (view === null || columns === undefined) return;
+    view.advance();
+    if (view.end === view.first) {
+      this.#ports.post({ type: 'stepped', id, seq: null, ordinal: 0 });
+      return;
+    }
+    let ordinal = view.end - 1;
+    if (seq !== null) {
+      const at = view.ordinalOf(seq);
+      const isThere = at < view.end && columns.seq(view.rowAt(at)) === seq;
+      // From a seq that isn't shown, one step down is the row that follows it.
+      ordinal = at + (delta > 0 && !isThere ? delta - 1 : delta);
+    }
+    ordinal = Math.max(view.first, Math.min(ordinal, view.end - 1));
+    this.#ports.post({ type: 'stepped', id, seq: columns.seq(view.rowAt(ordinal)), ordinal });
+  }
+
+  #facets(id: number): void {
+    const columns = this.#connection?.ingest.columns;
+    if (columns === undefined) return;
+    const types = new Map<number, number>();
+    const nodes = new Map<number, number>();
+    const sessions = new Map<number, number>();
+    const count = (counts: Map<number, number>, key: number): void => {
+      if (key !== 0) counts.set(key, (counts.get(key) ?? 0) + 1);
+    };
+    for (let row = columns.first; row < columns.end; row += 1) {
+      if (columns.gapTo(row) !== 0) continue;
+      count(types, columns.type(row));
+      count(sessions, columns.session(row));
+      count(nodes, columns.source(row));
+      if (columns.target(row) !== columns.source(row)) count(nodes, columns.target(row));
+    }
+    const top = (counts: Map<number, number>): Facet[] =>
+      [...counts]
+        .map(([key, n]) => ({ value: columns.strings.get(key), count: n }))
+        .sort((a, b) => b.count - a.count || (a.value < b.value ? -1 : 1))
+        .slice(0, FACETS_AT_MOST);
+    this.#ports.post({ type: 'facets', id, types: top(types), nodes: top(nodes), sessions: top(sessions) });
+  }
+}

@@ -1,0 +1,128 @@
+import { useCallback, useEffect, useRef, useState, useSyncExternalStore } from 'react';
+import { dataClient } from '../../data/client';
+import { selectEvent, togglePause } from '../../data/pause';
+import { wantsFilterFocus } from '../../data/signals';
+import { useUrlState } from '../../data/useUrlState';
+import { useT } from '../../shared/i18n/useT';
+import { isTyping } from '../../shared/lib/keys';
+import { SplitPane } from '../../shared/ui/SplitPane';
+import { FilterBar } from './FilterBar';
+import { Inspector } from './Inspector';
+import { logKey } from './logKeys';
+import { LogGrid, type LogGridHandle } from './LogGrid';
+import { LogNotices } from './LogNotices';
+
+/** Elements with their own use for arrows, Enter and Space. The grid is not one of them. */
+const CONTROLS = 'button, a, select, [role="tree"], [role="separator"], [role="option"], summary';
+
+export default function LogView() {
+  const t = useT();
+  const client = dataClient();
+  const view = useSyncExternalStore(client.view.subscribe, client.view.get);
+  const { seq: openSeq, paused } = useUrlState();
+  const [cursor, setCursor] = useState(openSeq);
+  const [following, setFollowing] = useState(true);
+  const grid = useRef<LogGridHandle>(null);
+  const filterInput = useRef<HTMLInputElement>(null);
+
+  // Back, Forward and links between events move the cursor too.
+  useEffect(() => {
+    if (openSeq !== null) setCursor(openSeq);
+  }, [openSeq]);
+
+  const open = useCallback((seq: number) => {
+    setCursor(seq);
+    setFollowing(false);
+    selectEvent(seq, 'push');
+  }, []);
+
+  const close = useCallback(() => {
+    selectEvent(null);
+    grid.current?.focus();
+  }, []);
+
+  const move = useCallback(
+    (delta: number) => {
+      void client.step(cursor, delta).then(({ seq, ordinal }) => {
+        if (seq === null) return;
+        setFollowing(false);
+        setCursor(seq);
+        if (openSeq !== null) selectEvent(seq);
+        grid.current?.reveal(ordinal);
+      });
+    },
+    [client, cursor, openSeq],
+  );
+
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent): void => {
+      if (event.defaultPrevented || document.querySelector('dialog[open]') !== null) return;
+      const target = event.target instanceof Element ? event.target : null;
+      const action = logKey(event, {
+        typing: isTyping(event.target),
+        control: (target?.closest(CONTROLS) ?? null) !== null,
+        pageRows: grid.current?.pageRows() ?? 10,
+      });
+      if (action === null) return;
+      event.preventDefault();
+      switch (action.do) {
+        case 'move':
+          move(action.delta);
+          break;
+        case 'open':
+          if (cursor !== null) open(cursor);
+          break;
+        case 'close':
+          if (openSeq !== null) close();
+          break;
+        case 'filter':
+          filterInput.current?.focus();
+          filterInput.current?.select();
+          break;
+        case 'pause':
+          togglePause();
+          break;
+        case 'follow':
+          setFollowing(true);
+          break;
+      }
+    };
+    window.addEventListener('keydown', onKey);
+    return () => {
+      window.removeEventListener('keydown', onKey);
+    };
+  }, [close, cursor, move, open, openSeq]);
+
+  const wantsFocus = useSyncExternalStore(wantsFilterFocus.subscribe, wantsFilterFocus.get);
+  useEffect(() => {
+    if (!wantsFocus) return;
+    wantsFilterFocus.set(false);
+    filterInput.current?.focus();
+  }, [wantsFocus]);
+
+  return (
+    <SplitPane panel={openSeq === null ? null : <Inspector seq={openSeq} onOpen={open} onClose={close} />}>
+      <h1 className="visually-hidden">{t('view.log')}</h1>
+      <FilterBar
+        inputRef={filterInput}
+        view={view}
+        paused={paused}
+        following={following && paused === null}
+        onFollow={() => {
+          setFollowing(true);
+        }}
+        onLeave={() => grid.current?.focus()}
+      />
+      <LogNotices view={view} />
+      <LogGrid
+        ref={grid}
+        view={view}
+        cursor={cursor}
+        revealSeq={openSeq}
+        following={following && paused === null}
+        onFollowing={setFollowing}
+        onOpen={open}
+      />
+    </SplitPane>
+  );
+}

@@ -1,0 +1,132 @@
+import { useCallback, useEffect, useRef, useState } from 'react';
+import { setUrlState, useUrlState } from '../../data/useUrlState';
+import { useT } from '../../shared/i18n/useT';
+import { isTyping } from '../../shared/lib/keys';
+import { Button, IconButton } from '../../shared/ui/Button';
+import controls from '../../shared/ui/controls.module.css';
+import { SplitPane } from '../../shared/ui/SplitPane';
+import { Details } from './Details';
+import type { GraphController, Selection } from './graphController';
+import { GraphPane, type LayoutState } from './GraphPane';
+import css from './topology.module.css';
+import { TopologyTable } from './TopologyTable';
+import { useTopology } from './useTopology';
+
+const ZOOM_STEP = 1.25;
+
+export default function TopologyView() {
+  const t = useT();
+  const { table, node, edge } = useUrlState();
+  const { topology, asOf } = useTopology();
+  const graph = useRef<GraphController | null>(null);
+  const [layoutState, setLayoutState] = useState<LayoutState>('idle');
+  const [hiddenEdges, setHiddenEdges] = useState(0);
+
+  const select = useCallback((selection: Selection) => {
+    setUrlState(
+      {
+        node: selection !== null && 'node' in selection ? selection.node : null,
+        edge: selection !== null && 'edge' in selection ? selection.edge : null,
+      },
+      selection === null ? 'replace' : 'push',
+    );
+  }, []);
+
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent): void => {
+      if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || document.querySelector('dialog[open]') !== null) return;
+      if (event.key === 'Escape') {
+        select(null);
+        return;
+      }
+      if (isTyping(event.target)) return;
+      const key = event.key.toLowerCase();
+      if (key === 't') setUrlState({ table: !table }, 'push');
+      else if (key === '0') graph.current?.fit();
+      else if (key === '+' || key === '=') graph.current?.zoomBy(ZOOM_STEP);
+      else if (key === '-') graph.current?.zoomBy(1 / ZOOM_STEP);
+      else return;
+      event.preventDefault();
+    };
+    window.addEventListener('keydown', onKey);
+    return () => {
+      window.removeEventListener('keydown', onKey);
+    };
+  }, [select, table]);
+
+  const selection: Selection = node !== null ? { node } : edge !== null ? { edge } : null;
+  return (
+    <SplitPane
+      panel={
+        selection === null ? null : (
+          <Details
+            selection={selection}
+            topology={topology}
+            onSelect={select}
+            onClose={() => {
+              select(null);
+            }}
+          />
+        )
+      }
+    >
+      <h1 className="visually-hidden">{t('view.topology')}</h1>
+      <div className={css['bar']}>
+        <div role="group" aria-label={t('topology.as')} className={controls['segments']}>
+          {([false, true] as const).map((isTable) => (
+            <Button
+              key={String(isTable)}
+              icon={isTable ? 'table' : 'topology'}
+              aria-pressed={table === isTable}
+              onClick={() => {
+                setUrlState({ table: isTable }, 'push');
+              }}
+            >
+              {t(isTable ? 'topology.table' : 'topology.graph')}
+            </Button>
+          ))}
+        </div>
+        <span className={css['muted']} data-testid="topology-counts">
+          {t('topology.counts', { nodes: topology.nodes.size, edges: topology.edges.size })}
+        </span>
+        {asOf !== null && <span className={css['asOf']}>{t('topology.asOf', { seq: String(asOf) })}</span>}
+        <span role="status" className={css['muted']}>
+          {layoutState === 'running' && !table && t('topology.layingOut')}
+          {layoutState === 'late' && !table && t('topology.layoutLate')}
+        </span>
+        <div className={css['spacer']} />
+        {!table && (
+          <>
+            <Button icon="layout" onClick={() => graph.current?.relayout()}>
+              {t('topology.layout')}
+            </Button>
+            <Button icon="fit" title="0" onClick={() => graph.current?.fit()}>
+              {t('topology.fit')}
+            </Button>
+            <div className={controls['segments']}>
+              <IconButton icon="minus" label={t('topology.zoomOut')} onClick={() => graph.current?.zoomBy(1 / ZOOM_STEP)} />
+              <IconButton icon="plus" label={t('topology.zoomIn')} onClick={() => graph.current?.zoomBy(ZOOM_STEP)} />
+            </div>
+          </>
+        )}
+      </div>
+      {!table && hiddenEdges > 0 && (
+        <p role="note" className={css['note']}>
+          {t('topology.hiddenEdges', { n: hiddenEdges })}
+        </p>
+      )}
+      {table ? (
+        <TopologyTable topology={topology} selection={selection} onSelect={select} />
+      ) : (
+        <GraphPane
+          controllerRef={graph}
+          topology={topology}
+          selection={selection}
+          onSelect={select}
+          onLayoutState={setLayoutState}
+          onHiddenEdges={setHiddenEdges}
+        />
+      )}
+    </SplitPane>
+  );
+}

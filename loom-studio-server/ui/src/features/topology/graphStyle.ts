@@ -1,0 +1,79 @@
+import type { StylesheetJson } from 'cytoscape';
+import { NODE_LOOKS, NODE_TYPES } from './nodeTypes';
+
+export const NODE_SIZE = 34;
+
+/** Reads colour tokens as the browser computes them: a canvas knows nothing of custom properties. */
+export function tokenReader(container: HTMLElement): { read: (name: string) => string; done: () => void } {
+  const probe = document.createElement('span');
+  probe.hidden = true;
+  container.append(probe);
+  return {
+    read: (name) => {
+      probe.style.color = `var(${name})`;
+      return getComputedStyle(probe).color;
+    },
+    done: () => {
+      probe.remove();
+    },
+  };
+}
+
+export function graphStyle(read: (name: string) => string, fontFamily: string): StylesheetJson {
+  return [
+    {
+      selector: 'node',
+      style: {
+        width: NODE_SIZE,
+        height: NODE_SIZE,
+        label: 'data(label)',
+        color: read('--text'),
+        'font-family': fontFamily,
+        'font-size': 11,
+        'text-wrap': 'wrap',
+        'text-max-width': '150px',
+        'text-valign': 'bottom',
+        'text-margin-y': 5,
+        'text-outline-color': read('--bg'),
+        'text-outline-width': 2,
+        'min-zoomed-font-size': 6,
+        'background-color': read('--node-other'),
+        shape: 'octagon',
+        'border-width': 1.5,
+        'border-color': read('--surface'),
+        'overlay-opacity': 0,
+      },
+    },
+    ...NODE_TYPES.map((type) => ({
+      selector: `node[type = "${type}"]`,
+      style: { shape: NODE_LOOKS[type].shape, 'background-color': read(NODE_LOOKS[type].color) },
+    })),
+    { selector: 'node.running', style: { 'border-width': 5, 'border-style': 'double', 'border-color': read('--running') } },
+    { selector: 'node.error', style: { 'border-width': 4, 'border-style': 'dashed', 'border-color': read('--error') } },
+    {
+      selector: 'node:selected',
+      style: { 'underlay-color': read('--accent'), 'underlay-opacity': 0.28, 'underlay-padding': 9 },
+    },
+    {
+      selector: 'edge',
+      style: {
+        width: 'data(width)',
+        'line-color': read('--edge'),
+        'curve-style': 'bezier',
+        'control-point-step-size': 34,
+        'target-arrow-shape': 'triangle',
+        'target-arrow-color': read('--edge'),
+        'arrow-scale': 0.9,
+        'overlay-opacity': 0,
+      },
+    },
+    { selector: 'edge.open', style: { 'line-color': read('--running'), 'target-arrow-color': read('--running') } },
+    { selector: 'edge.failed', style: { 'line-style': 'dashed', 'line-color': read('--error'), 'target-arrow-color': read('--error') } },
+    // Arrows and curves cost several times a straight line, at each redraw.
+    { selector: 'edge.plain', style: { 'curve-style': 'straight', 'target-arrow-shape': 'none' } },
+    {
+      selector: 'edge:selected',
+      style: { 'underlay-color': read('--accent'), 'underlay-opacity': 0.3, 'underlay-padding': 5 },
+    },
+  ] as StylesheetJson;
+}

@@ -1,0 +1,61 @@
+import { keepPreviousData, useQuery } from '@tanstack/react-query';
+import { useEffect, useMemo, useState, useSyncExternalStore } from 'react';
+import { fetchTopology } from '../../data/api';
+import { dataClient } from '../../data/client';
+import { edgeKey } from '../../data/topology';
+import { useUrlState } from '../../data/useUrlState';
+import type { Topology } from './graphDiff';
+
+/** Ten pictures a second are as many as the server sends. */
+const EVERY_MS = 100;
+
+/** A number that changes with the live topology, at most ten times a second. */
+function useLiveVersion(): number {
+  const { topologyVersion } = dataClient();
+  const [version, setVersion] = useState(topologyVersion.get);
+  useEffect(() => {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const unsubscribe = topologyVersion.subscribe(() => {
+      timer ??= setTimeout(() => {
+        timer = undefined;
+        setVersion(topologyVersion.get());
+      }, EVERY_MS);
+    });
+    setVersion(topologyVersion.get());
+    return () => {
+      clearTimeout(timer);
+      unsubscribe();
+    };
+  }, [topologyVersion]);
+  return version;
+}
+
+/** The topology to show: the live one, or while paused the one as of the pause. */
+export function useTopology(): { topology: Topology; asOf: number | null } {
+  const { paused } = useUrlState();
+  const client = dataClient();
+  const version = useLiveVersion();
+  useSyncExternalStore(client.startedOver.subscribe, client.startedOver.get);
+  const { data } = useQuery({
+    queryKey: ['topology', paused],
+    queryFn: ({ signal }) => fetchTopology(paused ?? 0, signal),
+    enabled: paused !== null,
+    staleTime: Number.POSITIVE_INFINITY,
+    placeholderData: keepPreviousData,
+  });
+  return useMemo(() => {
+    if (paused !== null && data !== undefined) {
+      return {
+        topology: {
+          nodes: new Map(data.nodes.map((node) => [node.id, node])),
+          edges: new Map(data.edges.map((edge) => [edgeKey(edge.from, edge.to), edge])),
+        },
+        asOf: paused,
+      };
+    }
+    const { nodes, edges } = client.topology;
+    return { topology: { nodes: new Map(nodes), edges: new Map(edges) }, asOf: null };
+    // The model is one object that changes in place; its version says when.
+    // eslint-disable-next-line react-hooks/exhaustive-deps
+  }, [client, data, paused, version]);
+}
