@@ -35,9 +35,9 @@ tools() {
 justfile() {
   just --summary >/dev/null
   local step
-  for step in $(sed -n "s|^    \.ci/steps\.sh ||p" justfile); do
+  while read -r step; do
     [[ $(type -t "$step") == function ]] || { echo "justfile: no such step: $step" >&2; return 1; }
-  done
+  done < <(sed -n 's|^    \.ci/steps\.sh ||p' justfile | tr ' ' '\n')
 }
 
 fmt() {
