@@ -56,11 +56,25 @@ pub const MAX_EFFECTS: usize = 100;
 /// As the store's queries.
 pub async fn links(store: &dyn EventStore, event: &Event) -> Result<Links> {
     let scope = || EventFilter::workspace(Arc::clone(event.workspace()));
-    let first = async |filter: EventFilter, accept: &(dyn Fn(&Event) -> bool + Sync)| -> Result<Option<Arc<Event>>> {
-        let page = store.query(&EventQuery { filter, ..EventQuery::default() }).await?;
-        Ok(page.events.into_iter().map(|stored| stored.event).find(|found| accept(found)))
+    let first = async |filter: EventFilter,
+                       accept: &(dyn Fn(&Event) -> bool + Sync)|
+           -> Result<Option<Arc<Event>>> {
+        let page = store
+            .query(&EventQuery {
+                filter,
+                ..EventQuery::default()
+            })
+            .await?;
+        Ok(page
+            .events
+            .into_iter()
+            .map(|stored| stored.event)
+            .find(|found| accept(found)))
     };
-    let by_id = |id: &Arc<str>| EventFilter { id: Some(id.to_string()), ..scope() };
+    let by_id = |id: &Arc<str>| EventFilter {
+        id: Some(id.to_string()),
+        ..scope()
+    };
     let with = |trust| move |event| Link { event, trust };
 
     let cause = match event.causation_id() {
@@ -69,17 +83,42 @@ pub async fn links(store: &dyn EventStore, event: &Event) -> Result<Links> {
     };
     let request = match event.request_id() {
         // Ids are unique per source only: the request is the one that was sent to this node.
-        Some(id) => first(by_id(id), &|found| found.to().is_none_or(|to| to == event.from())).await?,
+        Some(id) => {
+            first(by_id(id), &|found| {
+                found.to().is_none_or(|to| to == event.from())
+            })
+            .await?
+        }
         None => None,
     };
-    let replies = EventFilter { request_id: Some(event.id().to_string()), ..scope() };
-    let response = first(replies, &|found| event.to().is_none_or(|to| to == found.from())).await?;
-    let caused = EventFilter { causation_id: Some(event.id().to_string()), ..scope() };
-    let effects = store.query(&EventQuery { filter: caused, limit: MAX_EFFECTS, ..EventQuery::default() }).await?;
+    let replies = EventFilter {
+        request_id: Some(event.id().to_string()),
+        ..scope()
+    };
+    let response = first(replies, &|found| {
+        event.to().is_none_or(|to| to == found.from())
+    })
+    .await?;
+    let caused = EventFilter {
+        causation_id: Some(event.id().to_string()),
+        ..scope()
+    };
+    let effects = store
+        .query(&EventQuery {
+            filter: caused,
+            limit: MAX_EFFECTS,
+            ..EventQuery::default()
+        })
+        .await?;
     Ok(Links {
         cause: cause.map(with(Trust::Causation)),
         request: request.map(with(Trust::RequestId)),
         response: response.map(with(Trust::RequestId)),
-        effects: effects.events.into_iter().map(|stored| stored.event).map(with(Trust::Causation)).collect(),
+        effects: effects
+            .events
+            .into_iter()
+            .map(|stored| stored.event)
+            .map(with(Trust::Causation))
+            .collect(),
     })
 }

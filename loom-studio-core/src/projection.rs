@@ -24,7 +24,7 @@ pub trait Projection: Send {
 /// Records read in one step of a fold.
 const FOLD_STEP: usize = 4096;
 
-/// Folds the matching records up to `up_to` (the head when `None`) and returns the position reached.
+/// Folds the matching records up to `up_to` (the head at the call when `None`) and returns the position reached.
 ///
 /// Cancel-safe in that the projection is left at some position before the end.
 ///
@@ -55,5 +55,5 @@ pub async fn fold(
         }
         tokio::task::yield_now().await;
     }
-    Ok(target)
+    Ok(subscription.position().min(target))
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use memchr::memmem;
 
 use crate::clock::Timestamp;
-use crate::event::{Event, NodeId};
+use crate::event::{Event, NodeId, Observation};
 
 /// A test on one attribute.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -63,7 +63,12 @@ pub struct TimeRange {
 impl TimeRange {
     /// Whether the moment lies inside.
     pub fn contains(&self, moment: Timestamp) -> bool {
-        self.start.is_none_or(|start| moment >= start) && self.end.is_none_or(|end| moment <= end)
+        self.overlaps(moment, moment)
+    }
+
+    /// Whether any moment from `earliest` to `latest` lies inside.
+    pub(crate) fn overlaps(&self, earliest: Timestamp, latest: Timestamp) -> bool {
+        self.start.is_none_or(|start| latest >= start) && self.end.is_none_or(|end| earliest <= end)
     }
 }
 
@@ -118,6 +123,11 @@ impl EventFilter {
 
     /// Whether a normalized filter describes the event. Cheap conditions come first.
     pub fn matches(&self, event: &Event) -> bool {
+        self.matches_attributes(event) && self.matches_text(event)
+    }
+
+    /// Every condition but that on the text.
+    pub(crate) fn matches_attributes(&self, event: &Event) -> bool {
         let exact = |wanted: &Option<String>, found: Option<&Arc<str>>| {
             wanted
                 .as_deref()
@@ -147,10 +157,36 @@ impl EventFilter {
             && exact(&self.id, Some(event.id()))
             && exact(&self.request_id, event.request_id())
             && exact(&self.causation_id, event.causation_id())
+    }
+
+    /// The condition on the text alone.
+    pub(crate) fn matches_text(&self, event: &Event) -> bool {
+        self.text
+            .as_ref()
+            .is_none_or(|text| memmem::find(event.raw(), text.as_bytes()).is_some())
+    }
+
+    /// Whether an observation matches a normalized filter, given the observed event if it is still stored.
+    pub(crate) fn matches_observation(
+        &self,
+        observation: &Observation,
+        event: Option<&Event>,
+    ) -> bool {
+        let scope = Self {
+            workspace: self.workspace.clone(),
+            session: self.session.clone(),
+            ..Self::default()
+        };
+        if *self != scope {
+            return event.is_some_and(|event| self.matches(event));
+        }
+        self.workspace
+            .as_deref()
+            .is_none_or(|workspace| *workspace == *observation.workspace)
             && self
-                .text
+                .session
                 .as_ref()
-                .is_none_or(|text| memmem::find(event.raw(), text.as_bytes()).is_some())
+                .is_none_or(|session| session.matches(&observation.session))
     }
 
     /// Whether nothing but the workspace is asked for.

@@ -34,7 +34,7 @@ pub use types::{
 /// * **Order.** Every record gets a seq. Seqs are dense, start at 1 and never change; a record's seq is greater than that of every record acknowledged before its batch was appended.
 /// * **Atomicity.** The records of one batch are contiguous, become visible together, and after a crash are there all or none.
 /// * **Durability.** [`append`](Self::append) returns when the batch is as durable as [`Capabilities::durable`] says, and no reader or subscriber sees a record before that.
-/// * **Idempotence.** `(workspace, source, id)` names one occurrence. A second event with the same key is a duplicate: counted, not stored. If it carries a phase the first
+/// * **Idempotence.** `(workspace, source, id)` names one occurrence. While the first is stored, a second event with the same key is a duplicate: counted, not stored. If it carries a phase the first
 ///   did not have, it is stored as an observation of the first instead, once per phase; an [`Incoming::Observation`] likewise.
 /// * **Fidelity.** The JSON text of an event is returned byte for byte, except that members only Studio may set are left out.
 /// * **Rejection.** An event that breaks a rule is rejected alone, with its index in the batch; the others are stored.

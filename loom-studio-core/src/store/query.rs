@@ -85,7 +85,8 @@ pub struct EventQuery {
     pub cursor: Option<Cursor>,
     /// Answer as of this position: later records don't exist.
     pub up_to: Option<Seq>,
-    /// How many bytes of JSON text a free-text condition may read before it stops; the total is then `AtLeast`.
+    /// How many bytes of JSON text a free-text condition may read before it stops (one event is always read). The total is then `AtLeast`, and the page may hold
+    /// fewer events than `limit`, even none, and still have a next one.
     pub max_text_bytes: u64,
 }
 
@@ -137,7 +138,7 @@ pub struct Page {
     pub events: Vec<StoredEvent>,
     /// How many events match in all, whatever the page, cursor and offset.
     pub total: Total,
-    /// Where the next page begins; `None` after the last one. A cursor stays good across appends, sealing and retention.
+    /// Where the next page begins; `None` after the last one. The offset isn't part of it: a caller that goes on asks without one. A cursor stays good across appends, sealing and retention.
     pub next: Option<Cursor>,
     /// The store's epoch.
     pub epoch: Epoch,

@@ -68,13 +68,13 @@ pub struct Subscription {
     source: Arc<dyn TailSource>,
     head: watch::Receiver<Seq>,
     after: Seq,
-    /// What was deleted before a reader asked for "the beginning" or "the last n" is no gap in what it was promised.
-    front_is_open: bool,
     filter: EventFilter,
 }
 
 impl Subscription {
-    /// A subscription for a backend: `head` follows the newest durable position.
+    /// A subscription for a backend: `head` follows the newest durable position, `first` is the oldest position stored now (above the head when nothing is).
+    ///
+    /// What was deleted before is no gap in "the beginning" or "the last n"; what is deleted from now on is one.
     ///
     /// # Errors
     /// `EpochMismatch` or `Invalid` when `start` is no position of this log.
@@ -82,14 +82,15 @@ impl Subscription {
         source: Arc<dyn TailSource>,
         head: watch::Receiver<Seq>,
         epoch: Epoch,
+        first: Seq,
         start: StartAt,
         filter: &EventFilter,
     ) -> Result<Self> {
         let newest = *head.borrow();
         let after = match start {
             StartAt::Head => newest,
-            StartAt::Beginning => Seq::ZERO,
-            StartAt::Last(count) => Seq(newest.0.saturating_sub(count)),
+            StartAt::Beginning => first.previous(),
+            StartAt::Last(count) => Seq(newest.0.saturating_sub(count)).max(first.previous()),
             StartAt::After { epoch: theirs, .. } if theirs != epoch => {
                 return Err(Error::epoch_mismatch());
             }
@@ -100,12 +101,10 @@ impl Subscription {
             }
             StartAt::After { seq, .. } => seq,
         };
-        let front_is_open = matches!(start, StartAt::Beginning | StartAt::Last(_));
         Ok(Self {
             source,
             head,
             after,
-            front_is_open,
             filter: filter.normalized(),
         })
     }
@@ -153,8 +152,7 @@ impl Subscription {
             .read_tail(after, max_records.max(1), &self.filter)
             .await?;
         let resumed = tail.records.first().map_or(tail.head.next(), Record::seq);
-        let gap = (resumed > after.next() && !self.front_is_open)
-            .then(|| (after.next(), resumed.previous()));
+        let gap = (resumed > after.next()).then(|| (after.next(), resumed.previous()));
         let through = tail.records.last().map_or(tail.head, Record::seq);
         let mut observed = tail.observed_matches.iter().copied();
         let records = tail
@@ -165,7 +163,7 @@ impl Subscription {
                 Record::Observation(_) => observed.next().unwrap_or(false),
             })
             .collect();
-        (self.after, self.front_is_open) = (through, false);
+        self.after = through;
         Ok(Some(Delivery {
             gap,
             records,
@@ -187,7 +185,7 @@ impl Subscription {
     pub fn skip_to_head(&mut self) -> Option<(Seq, Seq)> {
         let (from, head) = (self.after.next(), *self.head.borrow_and_update());
         (head >= from).then(|| {
-            (self.after, self.front_is_open) = (head, false);
+            self.after = head;
             (from, head)
         })
     }

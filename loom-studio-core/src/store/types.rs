@@ -87,6 +87,8 @@ pub enum Health {
 }
 
 /// What to keep. Both limits hold; `None` means no limit.
+///
+/// A backend deletes whole units (chunks, segments): a unit that holds any record within `max_age` stays, and a unit that crosses `max_bytes` goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RetainPolicy {
     /// Delete records received longer ago than this.

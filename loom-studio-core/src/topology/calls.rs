@@ -27,9 +27,18 @@ pub(super) struct OpenCall {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Answer {
     pub(super) by: NodeId,
+    /// The caller it is addressed to; Loom's own replies name none.
+    pub(super) to: Option<NodeId>,
     pub(super) seq: Seq,
     pub(super) time: Timestamp,
     pub(super) failure: Option<String>,
+}
+
+impl Answer {
+    /// Whether it can end the call. Ids are unique per sender only, so where the reply names its addressee that must be the caller.
+    fn fits(&self, call: &OpenCall) -> bool {
+        self.by == call.to && self.to.as_ref().is_none_or(|to| *to == call.from)
+    }
 }
 
 /// A map with a memory of insertion order, so that it can be bounded and iterated without hash order.
@@ -93,7 +102,7 @@ impl Calls {
     pub(super) fn request(&mut self, id: &Arc<str>, call: OpenCall) -> Requested {
         let early = self
             .early
-            .remove_where(id, |answer| answer.seq, |answer| answer.by == call.to);
+            .remove_where(id, |answer| answer.seq, |answer| answer.fits(&call));
         if let Some(answer) = early {
             return Requested::Answered(call, answer);
         }
@@ -111,7 +120,7 @@ impl Calls {
     ) -> Option<(OpenCall, Answer)> {
         match self
             .open
-            .remove_where(request_id, |call| call.seq, |call| call.to == answer.by)
+            .remove_where(request_id, |call| call.seq, |call| answer.fits(call))
         {
             Some(call) => Some((call, answer)),
             None => {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::calls::{Answer, Calls, OpenCall, Requested, is_too_late};
+use super::calls::{Answer, CALL_TIMEOUT, Calls, OpenCall, Requested, is_too_late};
 use super::classify::{Registration, by_address, by_answer, has_arguments};
 use super::{
     ByNode, Edge, Evidence, LatencySketch, Node, NodeStatus, NodeType, Rule, Topology,
@@ -164,13 +164,7 @@ impl CausalTopology {
             Requested::Open {
                 given_up: Some(call),
             } => {
-                let answer = Answer {
-                    by: call.to.clone(),
-                    seq: call.seq,
-                    time: call.time,
-                    failure: Some("never answered".into()),
-                };
-                self.end_call(&call, answer);
+                self.give_up(&call);
             }
             Requested::Open { given_up: None } => {}
         }
@@ -189,6 +183,7 @@ impl CausalTopology {
         });
         let answer = Answer {
             by: event.from().clone(),
+            to: event.to().cloned(),
             seq: event.seq(),
             time: event.time(),
             failure,
@@ -203,6 +198,16 @@ impl CausalTopology {
                 self.node(event.from(), event)
                     .end_call(answer.time, answer.seq, answer.failure)
             }
+        }
+    }
+
+    /// One open call too many: it counts as unanswered. It has no duration, so it leaves the latencies alone.
+    fn give_up(&mut self, call: &OpenCall) {
+        if let Some(edge) = self.edges.get_mut(&(call.from.clone(), call.to.clone())) {
+            edge.errors += 1;
+        }
+        if let Some(node) = self.nodes.get_mut(&call.to) {
+            node.end_call(call.time, call.seq, Some("never answered".to_owned()));
         }
     }
 
@@ -248,6 +253,7 @@ struct Load {
     handling: u64,
     waiting: u64,
     unanswered: u64,
+    /// When the caller of the last one gave up.
     last_unanswered: Option<Timestamp>,
 }
 
@@ -261,7 +267,8 @@ impl TopologyInferer for CausalTopology {
                 edge.1 += 1;
                 let load = loads.entry(call.to.clone()).or_default();
                 load.unanswered += 1;
-                load.last_unanswered = load.last_unanswered.max(Some(call.time));
+                let given_up = call.time.saturating_add(CALL_TIMEOUT);
+                load.last_unanswered = load.last_unanswered.max(Some(given_up));
             } else {
                 edge.0 += 1;
                 loads.entry(call.to.clone()).or_default().handling += 1;

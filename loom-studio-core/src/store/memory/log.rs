@@ -23,29 +23,64 @@ const CHUNK_RECORDS: usize = 1024;
 /// What a record costs beside its text: the record, its index entries, its share of the maps. Measured on Loom traffic, rounded up.
 const RECORD_OVERHEAD_BYTES: u64 = 768;
 
-/// A full run of records. Immutable, so readers may hold it while the log goes on.
+/// A run of records. Immutable, so readers may hold it while the log goes on.
 #[derive(Debug, Clone)]
 pub(super) struct Chunk {
+    pub(super) first: Seq,
     pub(super) records: Arc<[Record]>,
-    bytes: u64,
-    newest: Timestamp,
+    /// The earliest and the latest event time; reversed when it holds observations alone.
+    pub(super) times: (Timestamp, Timestamp),
+    newest_received: Timestamp,
 }
 
-/// The log's state. Invariant: `chunks` hold `chunk_records` each, `active` fewer, and together they are the seqs from `first` to `next - 1`.
+impl Chunk {
+    fn new(first: Seq, records: Vec<Record>) -> Self {
+        let nothing = (
+            Timestamp::from_nanos(i64::MAX),
+            Timestamp::from_nanos(i64::MIN),
+        );
+        let times = records
+            .iter()
+            .filter_map(Record::as_event)
+            .fold(nothing, |(earliest, latest), event| {
+                (earliest.min(event.time()), latest.max(event.time()))
+            });
+        let newest_received = records.iter().map(Record::received).max();
+        Self {
+            first,
+            times,
+            newest_received: newest_received.unwrap_or_default(),
+            records: records.into(),
+        }
+    }
+
+    pub(super) fn last(&self) -> Seq {
+        Seq(self.first.0 + self.records.len() as u64).previous()
+    }
+
+    pub(super) fn record(&self, seq: Seq) -> Option<&Record> {
+        let index = usize::try_from(seq.0.checked_sub(self.first.0)?).ok()?;
+        self.records.get(index)
+    }
+}
+
+/// The log's state. Invariant: `chunks`, in order, and then `active` hold the seqs from `first` to `next - 1`; no chunk is empty.
 #[derive(Debug)]
 pub(super) struct Log {
     chunk_records: usize,
+    chunk_bytes: u64,
     max_records: usize,
     max_bytes: u64,
     pub(super) chunks: VecDeque<Chunk>,
     pub(super) active: Vec<Record>,
     active_bytes: u64,
+    bytes: u64,
     first: Seq,
     next: Seq,
     hasher: RandomState,
     /// Event keys: the key's hash, and where the event stands.
     identities: HashTable<(u64, Seq)>,
-    /// Seqs per attribute value, ascending.
+    /// Seqs per attribute value, ascending. Those of the oldest records leave with them.
     postings: HashMap<IndexKey, VecDeque<Seq>>,
     observed: HashMap<Seq, Vec<Arc<Observation>>>,
     workspace_events: HashMap<Arc<str>, u64>,
@@ -55,21 +90,28 @@ pub(super) struct Log {
 impl Log {
     pub(super) fn new(options: &MemoryStoreOptions) -> Self {
         Self {
+            // Small enough that dropping one chunk leaves most of what the bounds allow.
             chunk_records: (options.max_records / 16).clamp(1, CHUNK_RECORDS),
+            chunk_bytes: options.max_bytes / 16,
             max_records: options.max_records.max(1),
             max_bytes: options.max_bytes,
             chunks: VecDeque::new(),
             active: Vec::new(),
             active_bytes: 0,
+            bytes: 0,
             first: Seq(1),
             next: Seq(1),
-            hasher: RandomState::new(),
+            hasher: random_state(),
             identities: HashTable::new(),
             postings: HashMap::new(),
             observed: HashMap::new(),
             workspace_events: HashMap::new(),
             stats: StoreStats::default(),
         }
+    }
+
+    pub(super) fn first(&self) -> Seq {
+        self.first
     }
 
     pub(super) fn head(&self) -> Seq {
@@ -184,20 +226,26 @@ impl Log {
     }
 
     fn push(&mut self, record: Record) {
-        let payload = payload_bytes(&record);
-        self.stats.payload_bytes += payload;
-        self.active_bytes += payload + RECORD_OVERHEAD_BYTES;
-        let newest = record.received();
+        self.stats.payload_bytes += payload_bytes(&record);
+        let cost = cost_bytes(&record);
+        self.bytes += cost;
+        self.active_bytes += cost;
         self.active.push(record);
         self.next = self.next.next();
-        if self.active.len() >= self.chunk_records {
-            let records: Arc<[Record]> = std::mem::take(&mut self.active).into();
-            self.chunks.push_back(Chunk {
-                records,
-                bytes: std::mem::take(&mut self.active_bytes),
-                newest,
-            });
+        if self.active.len() >= self.chunk_records || self.active_bytes >= self.chunk_bytes {
+            let chunk = self.take_active();
+            self.chunks.push_back(chunk);
         }
+    }
+
+    fn take_active(&mut self) -> Chunk {
+        self.active_bytes = 0;
+        let first = self.active_first();
+        Chunk::new(first, std::mem::take(&mut self.active))
+    }
+
+    fn active_first(&self) -> Seq {
+        Seq(self.next.0 - self.active.len() as u64)
     }
 
     fn identity_hash(&self, workspace: &str, source: &str, id: &str) -> u64 {
@@ -216,28 +264,30 @@ impl Log {
     }
 
     pub(super) fn record(&self, seq: Seq) -> Option<&Record> {
-        let offset = usize::try_from(seq.0.checked_sub(self.first.0)?).ok()?;
-        let (chunk, index) = (offset / self.chunk_records, offset % self.chunk_records);
-        match self.chunks.get(chunk) {
-            Some(chunk) => chunk.records.get(index),
-            None if chunk == self.chunks.len() => self.active.get(index),
-            None => None,
+        if let Some(index) = seq.0.checked_sub(self.active_first().0) {
+            return self.active.get(usize::try_from(index).ok()?);
         }
+        let after = self.chunks.partition_point(|chunk| chunk.first <= seq);
+        self.chunks.get(after.checked_sub(1)?)?.record(seq)
     }
 
     pub(super) fn event(&self, seq: Seq) -> Option<&Arc<Event>> {
         self.record(seq)?.as_event()
     }
 
-    pub(super) fn stamps(&self, event: &Event) -> Stamps {
+    /// What is known of an event's dispatch as of a position.
+    pub(super) fn stamps(&self, event: &Event, up_to: Seq) -> Stamps {
         let observed = self
             .observed
             .get(&event.seq())
             .map(Vec::as_slice)
             .unwrap_or_default();
-        observed.iter().fold(event.stamps(), |stamps, o| {
-            stamps.or(Stamps::of_phase(o.phase, o.at))
-        })
+        observed
+            .iter()
+            .take_while(|observation| observation.seq <= up_to)
+            .fold(event.stamps(), |stamps, observation| {
+                stamps.or(Stamps::of_phase(observation.phase, observation.at))
+            })
     }
 
     pub(super) fn get(&self, seq: Seq) -> Result<Option<StoredRecord>> {
@@ -251,7 +301,7 @@ impl Log {
             record: record.clone(),
             stamps: record
                 .as_event()
-                .map_or_else(Stamps::default, |event| self.stamps(event)),
+                .map_or_else(Stamps::default, |event| self.stamps(event, self.head())),
             observations: self.observed.get(&seq).cloned().unwrap_or_default(),
         }))
     }
@@ -259,16 +309,16 @@ impl Log {
     pub(super) fn find(&self, key: &EventKey) -> Option<StoredEvent> {
         let hash = self.identity_hash(&key.workspace, &key.source, &key.id);
         let event = self.find_event(hash, &key.workspace, &key.source, &key.id)?;
-        let stamps = self.stamps(&event);
+        let stamps = self.stamps(&event, self.head());
         Some(StoredEvent { event, stamps })
     }
 
-    /// The shortest list of positions that holds every match of a normalized filter, if one is kept.
-    pub(super) fn candidates(&self, filter: &EventFilter) -> Option<VecDeque<Seq>> {
+    /// The shortest list of positions that holds every match of a normalized filter. `None`: no such list is kept.
+    pub(super) fn candidates(&self, filter: &EventFilter) -> Option<&VecDeque<Seq>> {
+        static NOTHING: VecDeque<Seq> = VecDeque::new();
         IndexKey::of_filter(&self.hasher, filter)
-            .map(|key| self.postings.get(&key))
-            .min_by_key(|posting| posting.map_or(0, VecDeque::len))
-            .map(|posting| posting.cloned().unwrap_or_default())
+            .map(|key| self.postings.get(&key).unwrap_or(&NOTHING))
+            .min_by_key(|posting| posting.len())
     }
 
     pub(super) fn workspace_events(&self, workspace: Option<&str>) -> u64 {
@@ -287,9 +337,11 @@ impl Log {
             .iter()
             .filter_map(|record| match record {
                 Record::Event(_) => None,
-                Record::Observation(observation) => Some(self.event(observation.of)),
+                Record::Observation(observation) => {
+                    let event = self.event(observation.of).map(AsRef::as_ref);
+                    Some(filter.matches_observation(observation, event))
+                }
             })
-            .map(|event| event.is_some_and(|event| filter.matches(event)))
             .collect();
         Tail {
             first: self.first,
@@ -302,7 +354,7 @@ impl Log {
     pub(super) fn stats(&self) -> StoreStats {
         let is_empty = self.first == self.next;
         StoreStats {
-            stored_bytes: self.bytes(),
+            stored_bytes: self.bytes,
             first_seq: if is_empty { Seq::ZERO } else { self.first },
             last_seq: self.head(),
             oldest_received: self.record(self.first).map(Record::received),
@@ -310,13 +362,8 @@ impl Log {
         }
     }
 
-    fn bytes(&self) -> u64 {
-        self.stats.payload_bytes + (self.next.0 - self.first.0) * RECORD_OVERHEAD_BYTES
-    }
-
     fn keep_bounds(&mut self) {
-        while self.next.0 - self.first.0 > self.max_records as u64 || self.bytes() > self.max_bytes
-        {
+        while self.next.0 - self.first.0 > self.max_records as u64 || self.bytes > self.max_bytes {
             self.drop_front();
         }
     }
@@ -327,20 +374,17 @@ impl Log {
             while self
                 .chunks
                 .front()
-                .is_some_and(|chunk| chunk.newest < oldest)
+                .is_some_and(|chunk| chunk.newest_received < oldest)
             {
                 self.drop_front();
             }
-            let active_is_old = self
-                .active
-                .last()
-                .is_some_and(|record| record.received() < oldest);
-            if self.chunks.is_empty() && active_is_old {
+            let active_is_old = self.active.iter().all(|record| record.received() < oldest);
+            if self.chunks.is_empty() && !self.active.is_empty() && active_is_old {
                 self.drop_front();
             }
         }
         if let Some(max_bytes) = policy.max_bytes {
-            while self.first < self.next && self.bytes() > max_bytes {
+            while self.first < self.next && self.bytes > max_bytes {
                 self.drop_front();
             }
         }
@@ -357,25 +401,20 @@ impl Log {
 
     /// Drops the oldest chunk, or the active one when it is the only one.
     fn drop_front(&mut self) {
-        let records = match self.chunks.pop_front() {
-            Some(chunk) => {
-                debug_assert!(chunk.bytes > 0, "a chunk holds records");
-                chunk.records
-            }
-            None => {
-                self.active_bytes = 0;
-                std::mem::take(&mut self.active).into()
-            }
+        let chunk = match self.chunks.pop_front() {
+            Some(chunk) => chunk,
+            None => self.take_active(),
         };
-        for record in records.iter() {
+        for record in chunk.records.iter() {
             self.forget(record);
         }
-        self.stats.dropped_records += records.len() as u64;
-        self.first = Seq(self.first.0 + records.len() as u64);
+        self.stats.dropped_records += chunk.records.len() as u64;
+        self.first = chunk.last().next();
     }
 
     fn forget(&mut self, record: &Record) {
         self.stats.payload_bytes -= payload_bytes(record);
+        self.bytes -= cost_bytes(record);
         let event = match record {
             Record::Event(event) => event,
             Record::Observation(observation) => {
@@ -411,6 +450,36 @@ impl Log {
             }
         }
     }
+}
+
+/// Keys are chosen by whoever sends events: hashing must not be predictable to them.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "hash order never shows: what is read out of these maps is looked up by key"
+)]
+fn random_state() -> RandomState {
+    RandomState::new()
+}
+
+/// What a record takes in memory: its text, what is copied out of it, and the rest by estimate.
+fn cost_bytes(record: &Record) -> u64 {
+    // Shorter names are shared between events or are part of the estimate.
+    const LONG: usize = 64;
+    let copied = match record {
+        Record::Event(event) => {
+            let of =
+                |text: Option<&str>, copies| copies * text.map_or(0, str::len).saturating_sub(LONG);
+            of(Some(event.id()), 1)
+                + of(Some(event.source()), 2)
+                + of(event.to().map(crate::event::NodeId::as_str), 1)
+                + of(Some(event.kind()), 1)
+                + of(Some(event.session()), 1)
+                + of(event.causation_id().map(AsRef::as_ref), 1)
+                + of(event.request_id().map(AsRef::as_ref), 1)
+        }
+        Record::Observation(_) => 0,
+    };
+    payload_bytes(record) + copied as u64 + RECORD_OVERHEAD_BYTES
 }
 
 fn payload_bytes(record: &Record) -> u64 {

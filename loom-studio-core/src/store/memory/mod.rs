@@ -109,14 +109,11 @@ impl EventStore for MemoryStore {
         let received = self.clock.now();
         // Parsing takes most of the time and needs no lock on the log.
         let prepared = self.preparer.prepare(batch, received);
-        let appended = self.shared.write().append(prepared, received);
+        let mut log = self.shared.write();
+        let appended = log.append(prepared, received);
         if let Some((_, last)) = appended.seqs {
-            // Two appends may get here in the other order than they got their seqs.
-            self.head.send_if_modified(|head| {
-                let grows = last > *head;
-                *head = last.max(*head);
-                grows
-            });
+            // Under the lock, so that subscribers and all other readers agree on the head at any moment.
+            self.head.send_replace(last);
         }
         Ok(appended)
     }
@@ -135,7 +132,9 @@ impl EventStore for MemoryStore {
 
     async fn subscribe(&self, start: StartAt, filter: EventFilter) -> Result<Subscription> {
         let source: Arc<dyn TailSource> = Arc::clone(&self.shared) as _;
-        Subscription::new(source, self.head.subscribe(), self.epoch, start, &filter)
+        let log = self.shared.read();
+        let head = self.head.subscribe();
+        Subscription::new(source, head, self.epoch, log.first(), start, &filter)
     }
 
     async fn retain(&self, policy: &RetainPolicy) -> Result<Retained> {

@@ -1,7 +1,6 @@
 //! From received bytes to records that only lack their seq: the part of an append that needs no lock on the log.
 
-use std::borrow::Cow;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
@@ -47,17 +46,18 @@ impl Preparer {
     }
 
     pub(super) fn prepare(&self, batch: AppendBatch, received: Timestamp) -> Vec<Prepared> {
-        let mut interner = self.interner.lock().unwrap_or_else(PoisonError::into_inner);
-        let (workspace, session) = (interner.get(&batch.workspace), interner.get(&batch.session));
-        let mut scope = Scope {
-            limits: self.limits,
-            interner: &mut interner,
+        let (workspace, session) = {
+            let mut interner = self.interner();
+            (interner.get(&batch.workspace), interner.get(&batch.session))
+        };
+        let scope = Scope {
+            preparer: self,
             workspace,
             session,
             received,
         };
         let prepare = |item| match item {
-            Incoming::Event(raw) => scope.event(raw),
+            Incoming::Event(raw) => scope.event(&raw),
             Incoming::Observation(raw) => scope.observation(&raw),
         };
         batch
@@ -67,33 +67,40 @@ impl Preparer {
             .map(|result| result.unwrap_or_else(Prepared::Rejected))
             .collect()
     }
+
+    /// Held for the strings of one event at a time, never while one is parsed.
+    fn interner(&self) -> MutexGuard<'_, Interner> {
+        self.interner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 struct Scope<'a> {
-    limits: EventLimits,
-    interner: &'a mut Interner,
+    preparer: &'a Preparer,
     workspace: Arc<str>,
     session: Arc<str>,
     received: Timestamp,
 }
 
 impl Scope<'_> {
-    fn event(&mut self, raw: Bytes) -> Result<Prepared, Reject> {
-        let envelope = Envelope::decode(&raw, &self.limits)?;
-        if envelope.has_reserved {
-            let stripped = strip_reserved(&raw);
-            let envelope = Envelope::decode(&stripped, &self.limits)?;
-            let parts = self.parts(envelope);
-            return Ok(Prepared::Event(Box::new(EventParts {
-                raw: stripped,
-                ..parts
-            })));
-        }
-        let parts = self.parts(envelope);
-        Ok(Prepared::Event(Box::new(EventParts { raw, ..parts })))
+    fn event(&self, raw: &[u8]) -> Result<Prepared, Reject> {
+        let envelope = Envelope::decode(raw, &self.preparer.limits)?;
+        let parts = if envelope.has_reserved {
+            let stripped = strip_reserved(raw);
+            let envelope = Envelope::decode(&stripped, &self.preparer.limits)?;
+            self.parts(envelope, stripped.clone())
+        } else {
+            // A copy of its own: the received bytes may be a slice that keeps a whole frame in memory.
+            self.parts(envelope, Bytes::copy_from_slice(raw))
+        };
+        Ok(Prepared::Event(Box::new(parts)))
     }
 
-    fn parts(&mut self, envelope: Envelope<'_>) -> EventParts {
+    fn parts(&self, envelope: Envelope<'_>, raw: Bytes) -> EventParts {
+        let mut interner = self.preparer.interner();
+        let mut node =
+            |address: &str| NodeId::from_normalized(interner.get(&NodeId::normalize(address)));
+        let from = node(&envelope.source);
+        let to = envelope.subject.as_deref().map(&mut node);
         let time = resolve_time(envelope.time, envelope.stamp, self.received);
         let stamps = match (envelope.phase, envelope.stamp) {
             (Some(phase), Some(at)) => Stamps::of_phase(phase, at),
@@ -101,7 +108,7 @@ impl Scope<'_> {
         };
         let session = envelope.session.map_or_else(
             || Arc::clone(&self.session),
-            |session| self.interner.get(&session),
+            |session| interner.get(&session),
         );
         EventParts {
             seq: Seq::ZERO,
@@ -110,13 +117,10 @@ impl Scope<'_> {
             received: self.received,
             time,
             id: envelope.id.into(),
-            source: self.interner.get(&envelope.source),
-            kind: self.interner.get(&envelope.kind),
-            from: self.node(&envelope.source),
-            to: envelope
-                .subject
-                .as_deref()
-                .map(|subject| self.node(subject)),
+            source: interner.get(&envelope.source),
+            kind: interner.get(&envelope.kind),
+            from,
+            to,
             trace: envelope.trace,
             causation_id: envelope.causation_id.map(Into::into),
             request_id: envelope.request_id.map(Into::into),
@@ -124,20 +128,15 @@ impl Scope<'_> {
             phase: envelope.phase,
             stamps,
             data: envelope.data,
-            raw: Bytes::new(),
+            raw,
         }
     }
 
-    fn node(&mut self, address: &str) -> NodeId {
-        let id: Cow<'_, str> = NodeId::normalize(address);
-        NodeId::from_normalized(self.interner.get(&id))
-    }
-
-    fn observation(&mut self, raw: &[u8]) -> Result<Prepared, Reject> {
-        let draft = ObservationDraft::decode(raw, &self.limits)?;
+    fn observation(&self, raw: &[u8]) -> Result<Prepared, Reject> {
+        let draft = ObservationDraft::decode(raw, &self.preparer.limits)?;
         Ok(Prepared::Observation(PreparedObservation {
             workspace: Arc::clone(&self.workspace),
-            source: self.interner.get(&draft.source),
+            source: self.preparer.interner().get(&draft.source),
             id: draft.of.into(),
             phase: draft.phase,
             at: resolve_time(draft.at, None, self.received),

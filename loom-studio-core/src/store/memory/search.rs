@@ -1,6 +1,7 @@
-//! Queries: over the shortest posting list, or over a snapshot of the chunks; never under the lock for longer than it takes to copy pointers.
+//! Queries: over the shortest posting list, or over a snapshot of the chunks; never under the lock for longer than it takes to copy pointers and positions.
 
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::BinaryHeap;
+use std::ops::ControlFlow::{self, Break, Continue};
 use std::sync::Arc;
 
 use super::log::{Chunk, Log};
@@ -9,60 +10,257 @@ use crate::error::{Error, Result};
 use crate::event::{Event, Record};
 use crate::ids::{Epoch, Seq};
 use crate::store::cursor::Position;
-use crate::store::{Cursor, EventFilter, EventQuery, Order, Page, Total};
+use crate::store::{Cursor, EventFilter, EventQuery, Page, Total};
 
 /// Candidates up to this many are picked out under the lock; more are looked up in a snapshot.
-const PICK_LIMIT: usize = 4096;
+const PICK_LIMIT: usize = 1024;
 /// Events tested between two chances for other tasks to run.
 const TESTS_PER_TURN: usize = 8192;
+/// Bytes of text read between two chances for other tasks to run.
+const TEXT_BYTES_PER_TURN: usize = 1 << 20;
 
-/// Where matches are looked for.
+/// Where an event stands in the wanted order.
+type Key = (i128, i128);
+
+/// Every event that can match, as of one moment.
 enum Candidates {
     Picked(Vec<Arc<Event>>),
-    Snapshot {
-        chunks: VecDeque<Chunk>,
-        active: Vec<Record>,
-    },
+    Listed(Snapshot, Vec<Seq>),
+    All(Snapshot),
+}
+
+struct Snapshot {
+    chunks: Vec<Chunk>,
+    active: Vec<Record>,
+}
+
+impl Snapshot {
+    fn take(log: &Log, wanted: impl Fn(&Chunk) -> bool) -> Self {
+        Self {
+            chunks: log
+                .chunks
+                .iter()
+                .filter(|chunk| wanted(chunk))
+                .cloned()
+                .collect(),
+            active: log.active.clone(),
+        }
+    }
+
+    fn event(&self, seq: Seq) -> Option<&Arc<Event>> {
+        let after = self.chunks.partition_point(|chunk| chunk.first <= seq);
+        let in_chunk = after
+            .checked_sub(1)
+            .and_then(|index| self.chunks.get(index)?.record(seq));
+        let in_active = || {
+            let first = self.active.first()?.seq();
+            let index = usize::try_from(seq.0.checked_sub(first.0)?).ok()?;
+            self.active.get(index)
+        };
+        in_chunk.or_else(in_active)?.as_event()
+    }
+
+    fn records(&self) -> impl DoubleEndedIterator<Item = &Record> + Send {
+        self.chunks
+            .iter()
+            .flat_map(|chunk| chunk.records.iter())
+            .chain(&self.active)
+    }
 }
 
 impl Candidates {
-    fn take(log: &Log, filter: &EventFilter) -> Self {
+    fn take(log: &Log, query: &EventQuery, filter: &EventFilter, start: Option<Seq>) -> Self {
+        let descending = query.order.descending();
+        let wanted = |chunk: &Chunk| {
+            let (earliest, latest) = chunk.times;
+            let begun = match start {
+                None => true,
+                Some(start) if descending => chunk.first < start,
+                Some(start) => chunk.last() > start,
+            };
+            begun
+                && filter.time.overlaps(earliest, latest)
+                && query.up_to.is_none_or(|up_to| chunk.first <= up_to)
+        };
         match log.candidates(filter) {
             Some(seqs) if seqs.len() <= PICK_LIMIT => Self::Picked(
-                seqs.into_iter()
-                    .filter_map(|seq| log.event(seq).cloned())
+                seqs.iter()
+                    .filter_map(|seq| log.event(*seq).cloned())
                     .collect(),
             ),
-            _ => Self::Snapshot {
-                chunks: log.chunks.clone(),
-                active: log.active.clone(),
-            },
+            Some(seqs) => Self::Listed(Snapshot::take(log, wanted), seqs.iter().copied().collect()),
+            None => Self::All(Snapshot::take(log, wanted)),
         }
     }
 
     /// In seq order, or against it.
     fn iter(&self, descending: bool) -> Box<dyn Iterator<Item = &Arc<Event>> + Send + '_> {
+        fn directed<'a, T>(
+            items: impl DoubleEndedIterator<Item = T> + Send + 'a,
+            descending: bool,
+        ) -> Box<dyn Iterator<Item = T> + Send + 'a> {
+            if descending {
+                Box::new(items.rev())
+            } else {
+                Box::new(items)
+            }
+        }
         match self {
-            Self::Picked(events) if descending => Box::new(events.iter().rev()),
-            Self::Picked(events) => Box::new(events.iter()),
-            Self::Snapshot { chunks, active } => {
-                let records = chunks
-                    .iter()
-                    .flat_map(|chunk| chunk.records.iter())
-                    .chain(active);
-                if descending {
-                    Box::new(records.rev().filter_map(Record::as_event))
-                } else {
-                    Box::new(records.filter_map(Record::as_event))
-                }
+            Self::Picked(events) => directed(events.iter(), descending),
+            Self::Listed(snapshot, seqs) => directed(
+                seqs.iter().filter_map(|seq| snapshot.event(*seq)),
+                descending,
+            ),
+            Self::All(snapshot) => {
+                directed(snapshot.records().filter_map(Record::as_event), descending)
             }
         }
     }
 }
 
-/// A match and where it stands in the wanted order.
+/// What a search found.
+struct Found {
+    /// The page.
+    matches: Vec<Arc<Event>>,
+    total: Total,
+    /// Where the next page begins.
+    next: Option<Position>,
+}
+
+pub(super) async fn run(shared: &Shared, epoch: Epoch, query: &EventQuery) -> Result<Page> {
+    if query.limit == 0 {
+        return Err(Error::invalid("limit: must be at least 1"));
+    }
+    let filter = query.filter.normalized();
+    let after = query
+        .cursor
+        .as_ref()
+        .map(|cursor| cursor.decode(epoch, query))
+        .transpose()?;
+    let (candidates, head, known_total) = {
+        let log = shared.read();
+        let head = query
+            .up_to
+            .map_or(log.head(), |up_to| up_to.min(log.head()));
+        let counts_all = filter.is_workspace_only() && head == log.head();
+        let known_total = counts_all.then(|| log.workspace_events(filter.workspace.as_deref()));
+        // Without a need to count, a page in seq order begins where the last one ended.
+        let start = after
+            .filter(|_| known_total.is_some() && !query.order.by_time())
+            .map(|position| position.seq);
+        let candidates = Candidates::take(&log, query, &filter, start);
+        (candidates, head, known_total)
+    };
+    let after = after.map(|position| query.order.key(position.time, position.seq));
+    let found = if filter.text.is_some() {
+        text_search(&candidates, query, &filter, after, head).await
+    } else {
+        search(&candidates, query, &filter, after, head, known_total).await
+    };
+    let log = shared.read();
+    let events = found
+        .matches
+        .into_iter()
+        .map(|event| StoredEvent {
+            stamps: log.stamps(&event, head),
+            event,
+        })
+        .collect();
+    Ok(Page {
+        events,
+        total: found.total,
+        next: found
+            .next
+            .map(|position| Cursor::encode(epoch, query, position)),
+        epoch,
+        head,
+    })
+}
+
+fn position(event: &Arc<Event>) -> Position {
+    Position {
+        time: event.time(),
+        seq: event.seq(),
+    }
+}
+
+/// How many matches decide a page: its own, those to pass over, and one more to know whether there is a next page.
+fn wanted(query: &EventQuery) -> usize {
+    query.limit.saturating_add(query.offset).saturating_add(1)
+}
+
+/// Visits candidates in seq order and keeps the first of the wanted order.
+async fn search(
+    candidates: &Candidates,
+    query: &EventQuery,
+    filter: &EventFilter,
+    after: Option<Key>,
+    head: Seq,
+    known_total: Option<u64>,
+) -> Found {
+    let mut best = Best {
+        wanted: wanted(query),
+        // What follows in seq order can't be better, and the total needs no counting.
+        stops_when_full: known_total.is_some() && !query.order.by_time(),
+        heap: BinaryHeap::new(),
+    };
+    let mut matched = 0_u64;
+    for (index, event) in candidates.iter(query.order.descending()).enumerate() {
+        if index % TESTS_PER_TURN == TESTS_PER_TURN - 1 {
+            tokio::task::yield_now().await;
+        }
+        if event.seq() > head || !filter.matches_attributes(event) {
+            continue;
+        }
+        matched += 1;
+        let key = query.order.key(event.time(), event.seq());
+        if after.is_none_or(|after| key > after) && best.offer(key, event).is_break() {
+            break;
+        }
+    }
+    let total = Total::Exact(known_total.unwrap_or(matched));
+    let matches = best.heap.into_sorted_vec();
+    page(matches.into_iter().map(|ranked| ranked.event), query, total)
+}
+
+/// Cuts a page out of the matches that decide it.
+fn page(matches: impl Iterator<Item = Arc<Event>>, query: &EventQuery, total: Total) -> Found {
+    let mut rest = matches.skip(query.offset);
+    let matches: Vec<Arc<Event>> = rest.by_ref().take(query.limit).collect();
+    let next = rest.next().and_then(|_| matches.last().map(position));
+    Found {
+        matches,
+        total,
+        next,
+    }
+}
+
+/// The first few of a stream of events, by key.
+struct Best {
+    wanted: usize,
+    stops_when_full: bool,
+    heap: BinaryHeap<Ranked>,
+}
+
+impl Best {
+    fn offer(&mut self, key: Key, event: &Arc<Event>) -> ControlFlow<()> {
+        if self.heap.len() >= self.wanted {
+            if self.stops_when_full {
+                return Break(());
+            }
+            if self.heap.peek().is_some_and(|worst| worst.key < key) {
+                return Continue(());
+            }
+            self.heap.pop();
+        }
+        let event = Arc::clone(event);
+        self.heap.push(Ranked { key, event });
+        Continue(())
+    }
+}
+
 struct Ranked {
-    key: (i128, i128),
+    key: Key,
     event: Arc<Event>,
 }
 
@@ -83,155 +281,84 @@ impl Ord for Ranked {
     }
 }
 
-pub(super) async fn run(shared: &Shared, epoch: Epoch, query: &EventQuery) -> Result<Page> {
-    if query.limit == 0 {
-        return Err(Error::invalid("limit: must be at least 1"));
-    }
-    let filter = query.filter.normalized();
-    let after = query
-        .cursor
-        .as_ref()
-        .map(|cursor| cursor.decode(epoch, query))
-        .transpose()?;
-    let (candidates, head, known_total) = {
-        let log = shared.read();
-        let head = query
-            .up_to
-            .map_or(log.head(), |up_to| up_to.min(log.head()));
-        let counts_all = filter.is_workspace_only() && head == log.head();
-        let known_total = counts_all.then(|| log.workspace_events(filter.workspace.as_deref()));
-        (Candidates::take(&log, &filter), head, known_total)
-    };
-    let mut search = Search::new(query, &filter, after, head, known_total);
+/// Reads texts in the wanted order, those after the cursor first, until the byte limit; so each page goes on where the last one stopped.
+async fn text_search(
+    candidates: &Candidates,
+    query: &EventQuery,
+    filter: &EventFilter,
+    after: Option<Key>,
+    head: Seq,
+) -> Found {
+    let mut events: Vec<(Key, &Arc<Event>)> = Vec::new();
     for (index, event) in candidates.iter(query.order.descending()).enumerate() {
         if index % TESTS_PER_TURN == TESTS_PER_TURN - 1 {
             tokio::task::yield_now().await;
         }
-        if search.visit(event).is_break() {
-            break;
+        if event.seq() <= head && filter.matches_attributes(event) {
+            events.push((query.order.key(event.time(), event.seq()), event));
         }
     }
-    let (matches, total, next) = search.finish(epoch, query);
-    let log = shared.read();
-    let events = matches
-        .into_iter()
-        .map(|event| StoredEvent {
-            stamps: log.stamps(&event),
-            event,
-        })
-        .collect();
-    Ok(Page {
-        events,
-        total,
-        next,
-        epoch,
-        head,
-    })
-}
-
-struct Search<'a> {
-    filter: &'a EventFilter,
-    order: Order,
-    after: Option<(i128, i128)>,
-    head: Seq,
-    known_total: Option<u64>,
-    /// How many matches of the page, those to pass over and one more to know whether there is a next page.
-    wanted: usize,
-    best: BinaryHeap<Ranked>,
-    matched: u64,
-    text_bytes_left: Option<u64>,
-    stopped_at: Option<Position>,
-}
-
-impl<'a> Search<'a> {
-    fn new(
-        query: &EventQuery,
-        filter: &'a EventFilter,
-        after: Option<Position>,
-        head: Seq,
-        known_total: Option<u64>,
-    ) -> Self {
-        Self {
-            filter,
-            order: query.order,
-            after: after.map(|position| query.order.key(position.time, position.seq)),
-            head,
-            known_total,
-            wanted: query.limit.saturating_add(query.offset).saturating_add(1),
-            best: BinaryHeap::new(),
-            matched: 0,
-            text_bytes_left: filter.text.is_some().then_some(query.max_text_bytes),
-            stopped_at: None,
-        }
+    if query.order.by_time() {
+        events.sort_unstable_by_key(|(key, _)| *key);
     }
-
-    fn visit(&mut self, event: &Arc<Event>) -> std::ops::ControlFlow<()> {
-        use std::ops::ControlFlow::{Break, Continue};
-
-        if event.seq() > self.head {
-            return Continue(());
-        }
-        if let Some(left) = &mut self.text_bytes_left {
-            let size = event.raw().len() as u64;
-            if *left < size {
-                self.stopped_at = Some(Position {
-                    time: event.time(),
-                    seq: event.seq(),
-                });
-                return Break(());
+    let split = after.map_or(0, |after| events.partition_point(|(key, _)| *key <= after));
+    let (before, behind) = events.split_at(split);
+    let mut reader = TextReader {
+        filter,
+        bytes_left: query.max_text_bytes,
+        bytes_this_turn: 0,
+        matched: 0,
+    };
+    let (mut matches, mut stopped_after) = (Vec::new(), None);
+    for (index, (_, event)) in behind.iter().enumerate() {
+        match reader.test(event, index == 0).await {
+            Some(true) if matches.len() < wanted(query) => matches.push(Arc::clone(event)),
+            Some(_) => {}
+            None => {
+                stopped_after = behind.get(index.saturating_sub(1));
+                break;
             }
-            *left -= size;
         }
-        if !self.filter.matches(event) {
-            return Continue(());
-        }
-        self.matched += 1;
-        let key = self.order.key(event.time(), event.seq());
-        if self.after.is_some_and(|after| key <= after) {
-            return Continue(());
-        }
-        if self.best.len() < self.wanted {
-            self.best.push(Ranked {
-                key,
-                event: Arc::clone(event),
-            });
-        } else if self.best.peek().is_some_and(|worst| key < worst.key) {
-            self.best.pop();
-            self.best.push(Ranked {
-                key,
-                event: Arc::clone(event),
-            });
-        } else if self.known_total.is_some() && !self.order.by_time() {
-            // Visited in the wanted order: nothing better can follow, and the total needs no counting.
-            return Break(());
-        }
-        Continue(())
     }
+    let mut is_complete = stopped_after.is_none();
+    for (_, event) in before {
+        is_complete = is_complete && reader.test(event, false).await.is_some();
+    }
+    let total = if is_complete {
+        Total::Exact(reader.matched)
+    } else {
+        Total::AtLeast(reader.matched)
+    };
+    let found = page(matches.into_iter(), query, total);
+    let stopped = stopped_after.map(|(_, event)| position(event));
+    Found {
+        next: found.next.or(stopped),
+        ..found
+    }
+}
 
-    fn finish(self, epoch: Epoch, query: &EventQuery) -> (Vec<Arc<Event>>, Total, Option<Cursor>) {
-        let more = self.best.len() >= self.wanted;
-        let mut matches: Vec<Arc<Event>> = self
-            .best
-            .into_sorted_vec()
-            .into_iter()
-            .map(|ranked| ranked.event)
-            .collect();
-        if more {
-            matches.pop();
+struct TextReader<'a> {
+    filter: &'a EventFilter,
+    bytes_left: u64,
+    bytes_this_turn: usize,
+    matched: u64,
+}
+
+impl TextReader<'_> {
+    /// Whether the event's text matches; `None` when the limit keeps it from being read. A forced test ignores the limit.
+    async fn test(&mut self, event: &Event, forced: bool) -> Option<bool> {
+        let size = event.raw().len();
+        if self.bytes_left < size as u64 && !forced {
+            return None;
         }
-        matches.drain(..query.offset.min(matches.len()));
-        let total = match (self.known_total, self.stopped_at) {
-            (Some(total), _) => Total::Exact(total),
-            (None, None) => Total::Exact(self.matched),
-            (None, Some(_)) => Total::AtLeast(self.matched),
-        };
-        let last = matches.last().map(|event| Position {
-            time: event.time(),
-            seq: event.seq(),
-        });
-        let next = last
-            .filter(|_| more)
-            .map(|position| Cursor::encode(epoch, query, position));
-        (matches, total, next)
+        self.bytes_left = self.bytes_left.saturating_sub(size as u64);
+        self.bytes_this_turn += size;
+        if self.bytes_this_turn >= TEXT_BYTES_PER_TURN {
+            self.bytes_this_turn = 0;
+            tokio::task::yield_now().await;
+        }
+        let matches = self.filter.matches_text(event);
+        self.matched += u64::from(matches);
+        Some(matches)
     }
 }
