@@ -1,0 +1,79 @@
+//! Flags, each with its environment variable. A flag wins over the environment, the environment over the config file, the file over the default.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// A real-time visual debugger for Loom agents.
+#[derive(Debug, Parser)]
+#[command(
+    name = "loom-studio",
+    version,
+    args_conflicts_with_subcommands = true,
+    after_help = "\
+Start it, open the printed URL, and run any application on loom-agent with
+    LOOM_STUDIO_ENABLED=true python your_app.py
+If Studio listens elsewhere than ws://localhost:8765, say where with LOOM_STUDIO_URL."
+)]
+pub struct Cli {
+    /// What to do; `serve` when absent.
+    #[command(subcommand)]
+    pub(super) command: Option<Command>,
+    #[command(flatten)]
+    pub(super) serve: ServeArgs,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Receive events and serve the web page (the default)
+    Serve(ServeArgs),
+}
+
+/// How logs are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum LogFormat {
+    /// For people
+    Text,
+    /// One JSON object per line
+    Json,
+}
+
+/// Flags of `serve`.
+#[derive(Debug, Clone, Default, Args)]
+pub(super) struct ServeArgs {
+    /// Address to listen on; any but loopback needs a token [default: 127.0.0.1]
+    #[arg(long, env = "LOOM_STUDIO_HOST", value_name = "ADDRESS")]
+    pub(super) host: Option<IpAddr>,
+    /// Port to listen on; 0 picks a free one [default: 8765]
+    #[arg(long, env = "LOOM_STUDIO_PORT", value_name = "PORT")]
+    pub(super) port: Option<u16>,
+    /// Keep events in memory: everything is gone when the server stops
+    #[arg(long, env = "LOOM_STUDIO_MEMORY")]
+    pub(super) memory: bool,
+    /// Most events kept in memory; the oldest leave first [default: 1000000]
+    #[arg(long, env = "LOOM_STUDIO_MEMORY_EVENTS", value_name = "COUNT")]
+    pub(super) memory_events: Option<usize>,
+    /// Most bytes kept in memory, with K, M or G [default: 1G]
+    #[arg(long, env = "LOOM_STUDIO_MEMORY_BYTES", value_name = "BYTES", value_parser = super::file::parse_bytes)]
+    pub(super) memory_bytes: Option<u64>,
+    /// Secret that clients must show; may be given more than once
+    #[arg(long = "token", env = "LOOM_STUDIO_TOKEN", value_name = "TOKEN", hide_env_values = true)]
+    pub(super) tokens: Vec<String>,
+    /// Host name, with or without a port, that requests may be sent to; may be given more than once
+    #[arg(long = "allow-host", env = "LOOM_STUDIO_ALLOW_HOST", value_name = "HOST", value_delimiter = ',')]
+    pub(super) allow_hosts: Vec<String>,
+    /// Origin whose pages may read and write; may be given more than once
+    #[arg(long = "allow-origin", env = "LOOM_STUDIO_ALLOW_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
+    pub(super) allow_origins: Vec<String>,
+    /// TOML file with settings
+    #[arg(long, env = "LOOM_STUDIO_CONFIG", value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// What to log: error, warn, info, debug, trace, or a tracing filter [default: info]
+    #[arg(long, env = "LOOM_STUDIO_LOG", value_name = "FILTER")]
+    pub(super) log: Option<String>,
+    /// How to write logs
+    #[arg(long, env = "LOOM_STUDIO_LOG_FORMAT", value_name = "FORMAT", value_enum)]
+    pub(super) log_format: Option<LogFormat>,
+}

@@ -1,0 +1,5 @@
+//! HTTP's side of things: who may ask, CloudEvents in requests, the page's files.
+
+pub(crate) mod assets;
+pub(crate) mod binding;
+pub(crate) mod security;

@@ -1,0 +1,41 @@
+//! Conditions on events as clients write them.
+
+use std::sync::Arc;
+
+use loom_studio_core::{EventFilter, Pattern, TimeRange, Timestamp};
+
+use crate::error::ApiError;
+use crate::protocol::SubscribeFilter;
+
+/// The filter behind a client's conditions.
+pub(crate) fn read(workspace: &Arc<str>, conditions: &SubscribeFilter) -> Result<EventFilter, ApiError> {
+    let pattern = |text: &Option<String>| -> Option<Pattern> {
+        let text = text.as_deref().filter(|text| !text.is_empty())?;
+        text.parse().ok()
+    };
+    Ok(EventFilter {
+        session: pattern(&conditions.session_id),
+        trace: pattern(&conditions.trace_id),
+        node: pattern(&conditions.node_id),
+        kind: pattern(&conditions.event_type),
+        time: TimeRange {
+            start: time("start_time", conditions.start_time.as_deref())?,
+            end: time("end_time", conditions.end_time.as_deref())?,
+        },
+        text: conditions.q.clone().filter(|text| !text.is_empty()),
+        ..EventFilter::workspace(Arc::clone(workspace))
+    })
+}
+
+fn time(name: &str, text: Option<&str>) -> Result<Option<Timestamp>, ApiError> {
+    let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };
+    let seconds = || text.parse::<f64>().ok().and_then(Timestamp::from_epoch_seconds);
+    let moment = seconds().or_else(|| Timestamp::parse_rfc3339(text));
+    moment.map(Some).ok_or_else(|| {
+        ApiError::new(
+            axum::http::StatusCode::BAD_REQUEST,
+            "invalid_filter",
+            format!("{name}: expected epoch seconds or an RFC 3339 time"),
+        )
+    })
+}

@@ -1,0 +1,98 @@
+//! The routes, and the layers around them.
+
+mod events;
+pub(crate) mod filter;
+mod ops;
+mod sessions;
+mod topology;
+
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::any;
+use axum::{Router, http};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use tower_http::trace::TraceLayer;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::error::{ApiError, Problem};
+use crate::http::{assets, security};
+use crate::state::AppState;
+use crate::ws;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Loom Studio",
+        description = "Events, topology and sessions of Loom applications. WebSocket routes are described in docs/ws-protocol.md.",
+        license(name = "MIT OR Apache-2.0")
+    ),
+    components(schemas(Problem)),
+    tags(
+        (name = "events", description = "The event log"),
+        (name = "views", description = "Folds over the log"),
+        (name = "operation", description = "The server itself")
+    )
+)]
+struct Api;
+
+fn api() -> OpenApiRouter<AppState> {
+    OpenApiRouter::with_openapi(Api::openapi())
+        .routes(routes!(events::post))
+        .routes(routes!(events::list))
+        .routes(routes!(events::show))
+        .routes(routes!(topology::show))
+        .routes(routes!(sessions::list))
+        .routes(routes!(ops::healthz))
+        .routes(routes!(ops::readyz))
+        .routes(routes!(ops::metrics))
+        .routes(routes!(ops::openapi))
+}
+
+/// The API description, as `/api/openapi.json` answers it.
+pub fn openapi() -> String {
+    let mut json = api().to_openapi().to_pretty_json().unwrap_or_default();
+    json.push('\n');
+    json
+}
+
+/// The whole application.
+pub(crate) fn router(state: AppState) -> Router {
+    let (router, _) = api().split_for_parts();
+    let body_limit = state.limits.max_body_bytes;
+    router
+        .route("/ws/ingest", any(ws::ingest))
+        .route("/ws/events", any(ws::events))
+        .fallback(assets::page)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(CompressionLayer::new())
+        .layer(DefaultBodyLimit::max(body_limit))
+        .layer(middleware::from_fn_with_state(state.clone(), security::guard))
+        .layer(middleware::from_fn(common_headers))
+        .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| -> http::Response<axum::body::Body> {
+            let detail = "the server failed; its log says why";
+            ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail).into_response()
+        }))
+        .layer(TraceLayer::new_for_http().on_response(()).on_failure(()))
+        .with_state(state)
+}
+
+async fn wrong_method(request: Request) -> ApiError {
+    let detail = format!("{} is not answered at {}", request.method(), request.uri().path());
+    ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
+}
+
+/// What every answer says, errors included.
+async fn common_headers(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"));
+    response
+}
