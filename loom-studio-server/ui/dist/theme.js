@@ -4,7 +4,7 @@
   try {
     var theme = JSON.parse(localStorage.getItem('loom-studio.prefs') || '{}').theme;
     if (theme === 'light' || theme === 'dark') document.documentElement.dataset.theme = theme;
-  } catch (_) {
+  } catch {
     // Storage may be blocked or hold something else: the system's theme stands.
   }
 })();

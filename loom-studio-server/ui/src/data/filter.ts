@@ -129,7 +129,8 @@ export function matchesPattern(pattern: Pattern, value: string): boolean {
 }
 
 function quote(value: string): string {
-  return /[\s"]/.test(value) ? `"${value.replaceAll('"', '')}"` : value;
+  // After a colon, two slashes would read as an address and not as a value.
+  return /[\s"]|^\/\//.test(value) ? `"${value.replaceAll('"', '')}"` : value;
 }
 
 /** The filter text with the positive terms of `key` replaced by `value`, or removed when `value` is null. */

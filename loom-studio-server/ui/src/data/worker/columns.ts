@@ -54,10 +54,6 @@ export class Columns {
     this.#outcome = new Uint8Array(this.#length);
   }
 
-  get lastSeq(): number {
-    return this.end === this.first ? 0 : this.seq(this.end - 1);
-  }
-
   /** Oldest row whose preview is still held. */
   get previewsFirst(): number {
     return Math.max(this.first, this.end - this.#previewCapacity);

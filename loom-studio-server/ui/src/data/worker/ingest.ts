@@ -30,10 +30,10 @@ export class Ingest {
     for (const value of frame.dict) this.#dictionary.push(columns.strings.intern(value));
     const name = (index: number | undefined): number => (index === undefined || index < 0 ? 0 : (this.#dictionary[index] ?? 0));
     const { cols } = frame;
-    let last = columns.lastSeq;
+    let last = this.throughSeq;
     for (let i = 0; i < frame.n; i += 1) {
       const seq = cols.seq[i] ?? 0;
-      // Columns rely on rising seqs; a record that was already there adds nothing.
+      // Columns rely on rising seqs; a record that is there already, or that a gap has named, adds nothing.
       if (seq <= last) continue;
       last = seq;
       columns.push(
@@ -57,8 +57,8 @@ export class Ingest {
   }
 
   gap(frame: GapFrame): void {
-    if (frame.to_seq > this.columns.lastSeq) {
-      this.columns.pushGap(Math.max(frame.from_seq, this.columns.lastSeq + 1), frame.to_seq, frame.reason);
+    if (frame.to_seq > this.throughSeq) {
+      this.columns.pushGap(Math.max(frame.from_seq, this.throughSeq + 1), frame.to_seq, frame.reason);
     }
     this.#reached(frame.to_seq);
     this.lagging = false;

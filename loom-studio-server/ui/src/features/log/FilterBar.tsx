@@ -66,7 +66,6 @@ export function FilterBar({ inputRef, view, paused, following, onFollow, onLeave
           )}
         </div>
         <Facets filter={filter} hasRows={view !== null && view.end > 0} onChange={setFilter} />
-        <div className={css['spacer']} />
         <Count view={view} filtered={parseFilter(filter).terms.length > 0} />
         <Button icon={paused === null ? 'pause' : 'play'} aria-pressed={paused !== null} title="P" onClick={togglePause}>
           {paused === null ? t('log.pause') : t('log.resume')}

@@ -1,4 +1,4 @@
-import { useEffect, useRef, type RefObject } from 'react';
+import { useEffect, useRef, useState, type RefObject } from 'react';
 import { useConnection } from '../../data/connectionStore';
 import type { TopologyNode } from '../../data/types';
 import { useT, type Translate } from '../../shared/i18n/useT';
@@ -34,6 +34,7 @@ export function GraphPane({ controllerRef, topology, selection, onSelect, onLayo
   const container = useRef<HTMLDivElement>(null);
   const epoch = useConnection((status) => status.epoch);
   const theme = usePrefs((prefs) => prefs.theme);
+  const [drawn, setDrawn] = useState<string[]>([]);
   const translate = useRef(t);
   translate.current = t;
 
@@ -67,8 +68,11 @@ export function GraphPane({ controllerRef, topology, selection, onSelect, onLayo
   }, [controllerRef, epoch, onLayoutState, onSelect]);
 
   useEffect(() => {
-    const hidden = controllerRef.current?.show(topology);
-    if (hidden !== undefined) onHiddenEdges(hidden);
+    const controller = controllerRef.current;
+    if (controller === null) return;
+    onHiddenEdges(controller.show(topology));
+    const ids = controller.nodeIds();
+    setDrawn((before) => (before.length === ids.length && before.every((id, i) => id === ids[i]) ? before : ids));
   }, [controllerRef, epoch, onHiddenEdges, topology]);
   useEffect(() => {
     controllerRef.current?.select(selection);
@@ -82,7 +86,7 @@ export function GraphPane({ controllerRef, topology, selection, onSelect, onLayo
 
   return (
     <div className={css['graph']}>
-      <div ref={container} role="img" aria-label={t('topology.canvas')} className={css['canvas']} data-nodes={topology.nodes.size} />
+      <div ref={container} role="img" aria-label={t('topology.canvas')} className={css['canvas']} data-nodes={drawn.join(' ')} />
       <Legend />
     </div>
   );

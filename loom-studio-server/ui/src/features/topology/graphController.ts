@@ -237,14 +237,17 @@ export class GraphController {
     }
   }
 
-  /** Where each node stands, for those who check. */
-  positions(): Map<string, Point> {
-    return new Map(this.#cy.nodes().map((node) => [node.id(), { ...node.position() }]));
+  /** The nodes that are drawn, sorted. */
+  nodeIds(): string[] {
+    return this.#cy
+      .nodes()
+      .map((node) => node.id())
+      .sort();
   }
 
+  /** A selection opens a panel beside the graph, and must not move the viewport: no fitting here. */
   resized(): void {
     this.#cy.resize();
-    this.#fitUnlessTouched();
   }
 
   #save(): void {

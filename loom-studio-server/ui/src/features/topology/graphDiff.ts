@@ -45,7 +45,7 @@ export function changes<T>(before: ReadonlyMap<string, T>, after: ReadonlyMap<st
   return result;
 }
 
-/** Line width for a number of messages: 1 px for one, 8 px from some thousands on. */
+/** Line width for a number of messages: 1 px for one, 7 px from some ten thousands on. */
 export function edgeWidth(count: number): number {
-  return Math.min(8, 1 + 0.55 * Math.log2(Math.max(1, count)));
+  return Math.min(7, 1 + 0.42 * Math.log2(Math.max(1, count)));
 }

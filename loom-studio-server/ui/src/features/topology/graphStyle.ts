@@ -52,7 +52,7 @@ export function graphStyle(read: (name: string) => string, fontFamily: string): 
     { selector: 'node.error', style: { 'border-width': 4, 'border-style': 'dashed', 'border-color': read('--error') } },
     {
       selector: 'node:selected',
-      style: { 'underlay-color': read('--accent'), 'underlay-opacity': 0.28, 'underlay-padding': 9 },
+      style: { 'underlay-color': read('--accent'), 'underlay-opacity': 0.28, 'underlay-padding': 9, 'underlay-shape': 'ellipse' },
     },
     {
       selector: 'edge',
