@@ -6,7 +6,9 @@ use axum::http::HeaderValue;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use loom_studio_core::{Appended, Edge, Event, Link, Links, Node, Observation, Session, StoredEvent, Topology};
+use loom_studio_core::{
+    Appended, Edge, Event, Link, Links, Node, Observation, Session, StoredEvent, Topology,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
@@ -28,8 +30,19 @@ pub(crate) struct AppendedDto {
 
 impl From<Appended> for AppendedDto {
     fn from(appended: Appended) -> Self {
-        let Ack { batch: _, first_seq, last_seq, duplicates, rejected } = ack(None, appended);
-        Self { first_seq, last_seq, duplicates, rejected }
+        let Ack {
+            batch: _,
+            first_seq,
+            last_seq,
+            duplicates,
+            rejected,
+        } = ack(None, appended);
+        Self {
+            first_seq,
+            last_seq,
+            duplicates,
+            rejected,
+        }
     }
 }
 
@@ -42,7 +55,11 @@ pub(crate) fn ack(batch: Option<u64>, appended: Appended) -> Ack {
         rejected: appended
             .rejected
             .into_iter()
-            .map(|item| RejectedItem { index: item.index, code: item.code.as_str().to_owned(), detail: item.detail })
+            .map(|item| RejectedItem {
+                index: item.index,
+                code: item.code.as_str().to_owned(),
+                detail: item.detail,
+            })
             .collect(),
     }
 }
@@ -135,11 +152,18 @@ fn link(link: Link) -> LinkDto {
 
 /// JSON text that is already valid; `null` should it ever not be.
 fn raw(json: Vec<u8>) -> Box<RawValue> {
-    String::from_utf8(json).ok().and_then(|json| RawValue::from_string(json).ok()).unwrap_or_else(|| RawValue::NULL.to_owned())
+    String::from_utf8(json)
+        .ok()
+        .and_then(|json| RawValue::from_string(json).ok())
+        .unwrap_or_else(|| RawValue::NULL.to_owned())
 }
 
 impl EventDetail {
-    pub(crate) fn new(stored: &StoredEvent, links: Links, observations: &[Arc<Observation>]) -> Self {
+    pub(crate) fn new(
+        stored: &StoredEvent,
+        links: Links,
+        observations: &[Arc<Observation>],
+    ) -> Self {
         let event: &Event = &stored.event;
         Self {
             event: raw(event_json(stored)),
@@ -233,7 +257,10 @@ pub(crate) struct ProofDto {
 
 impl From<&Node> for NodeDto {
     fn from(node: &Node) -> Self {
-        let metadata = node.metadata.as_deref().and_then(|json| serde_json::from_slice(json).ok());
+        let metadata = node
+            .metadata
+            .as_deref()
+            .and_then(|json| serde_json::from_slice(json).ok());
         Self {
             id: node.id.to_string(),
             kind: node.kind.to_string(),
@@ -243,7 +270,10 @@ impl From<&Node> for NodeDto {
             status_reason: node.status_reason.clone(),
             metadata: metadata.unwrap_or_default(),
             evidence: EvidenceDto {
-                kind: node.evidence.map(|proof| ProofDto { seq: proof.seq.0, rule: proof.rule.as_str() }),
+                kind: node.evidence.map(|proof| ProofDto {
+                    seq: proof.seq.0,
+                    rule: proof.rule.as_str(),
+                }),
             },
             events: node.events,
             open_calls: node.open_calls,
@@ -335,7 +365,11 @@ impl SessionDto {
             last_time: session.last_time.to_string(),
             events: session.events,
             errors: session.errors,
-            status: if connected { "connected" } else { "disconnected" },
+            status: if connected {
+                "connected"
+            } else {
+                "disconnected"
+            },
             id: session.id.to_string(),
             workspace: session.workspace.to_string(),
         }
@@ -347,6 +381,10 @@ pub(crate) struct JsonText(pub(crate) Vec<u8>);
 
 impl IntoResponse for JsonText {
     fn into_response(self) -> Response {
-        ([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], Bytes::from(self.0)).into_response()
+        (
+            [(CONTENT_TYPE, HeaderValue::from_static("application/json"))],
+            Bytes::from(self.0),
+        )
+            .into_response()
     }
 }

@@ -35,7 +35,12 @@ pub(crate) struct ApiError {
 
 impl ApiError {
     pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code: code.into(), detail: detail.into(), retry_after_seconds: None }
+        Self {
+            status,
+            code: code.into(),
+            detail: detail.into(),
+            retry_after_seconds: None,
+        }
     }
 
     pub(crate) fn invalid(detail: impl Into<String>) -> Self {
@@ -69,7 +74,12 @@ impl From<Error> for ApiError {
             error.to_string()
         };
         let retry_after_seconds = (kind == ErrorKind::Full).then_some(1);
-        Self { status, code: kind.code().into(), detail, retry_after_seconds }
+        Self {
+            status,
+            code: kind.code().into(),
+            detail,
+            retry_after_seconds,
+        }
     }
 }
 
@@ -101,12 +111,16 @@ impl IntoResponse for ApiError {
         };
         let mut response = (self.status, axum::Json(problem)).into_response();
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
         if let Some(seconds) = self.retry_after_seconds {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         if self.status == StatusCode::UNAUTHORIZED {
-            let challenge = HeaderValue::from_static("Basic realm=\"Loom Studio\", charset=\"UTF-8\", Bearer");
+            let challenge =
+                HeaderValue::from_static("Basic realm=\"Loom Studio\", charset=\"UTF-8\", Bearer");
             headers.insert(header::WWW_AUTHENTICATE, challenge);
         }
         response

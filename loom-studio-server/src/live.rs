@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use loom_studio_core::{
-    CausalTopology, Clock, EventFilter, EventStore, Projection, Seq, Session, Sessions, StartAt, Timestamp, Topologies,
-    Topology, TopologyInferer,
+    CausalTopology, Clock, EventFilter, EventStore, Projection, Seq, Session, Sessions, StartAt,
+    Timestamp, Topologies, Topology, TopologyInferer,
 };
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -38,7 +38,10 @@ impl Live {
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
         let inferer: Box<dyn TopologyInferer> = Box::new(CausalTopology::default());
         Self {
-            folds: Mutex::new(Folds { topologies: Topologies::new(inferer), sessions: Sessions::default() }),
+            folds: Mutex::new(Folds {
+                topologies: Topologies::new(inferer),
+                sessions: Sessions::default(),
+            }),
             graphs: Mutex::default(),
             through: watch::Sender::new(Seq::ZERO),
             clock,
@@ -46,8 +49,14 @@ impl Live {
     }
 
     /// Follows the log until told to stop.
-    pub(crate) async fn run(&self, store: &dyn EventStore, stop: CancellationToken) -> loom_studio_core::Result<()> {
-        let mut subscription = store.subscribe(StartAt::Beginning, EventFilter::default()).await?;
+    pub(crate) async fn run(
+        &self,
+        store: &dyn EventStore,
+        stop: CancellationToken,
+    ) -> loom_studio_core::Result<()> {
+        let mut subscription = store
+            .subscribe(StartAt::Beginning, EventFilter::default())
+            .await?;
         loop {
             let delivery = tokio::select! {
                 () = stop.cancelled() => return Ok(()),
@@ -73,7 +82,11 @@ impl Live {
     /// Returns once the folds have reached a position.
     pub(crate) async fn reach(&self, seq: Seq) {
         // The sender lives as long as `self`, so waiting can't fail.
-        let _ = self.through.subscribe().wait_for(|through| *through >= seq).await;
+        let _ = self
+            .through
+            .subscribe()
+            .wait_for(|through| *through >= seq)
+            .await;
     }
 
     /// The graph of a workspace now. Shared by all who ask for the same moment.
@@ -96,6 +109,9 @@ impl Live {
     /// The sessions of a workspace, and the position they are as of.
     pub(crate) fn sessions(&self, workspace: &str) -> (Vec<Session>, Seq) {
         let folds = lock(&self.folds);
-        (folds.sessions.of_workspace(workspace), folds.sessions.through())
+        (
+            folds.sessions.of_workspace(workspace),
+            folds.sessions.through(),
+        )
     }
 }

@@ -59,31 +59,91 @@ impl Metrics {
         let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let level = |gauge: &AtomicI64| u64::try_from(gauge.load(Ordering::Relaxed)).unwrap_or(0);
         for (name, help, value) in [
-            ("records_appended_total", "Events and observations stored.", load(&self.records_appended)),
-            ("duplicates_total", "Resent events and observations.", load(&self.duplicates)),
-            ("unreadable_frames_total", "WebSocket messages that were no batch.", load(&self.unreadable_frames)),
-            ("refused_batches_total", "Batches the store could not take.", load(&self.refused_batches)),
-            ("legacy_overflows_total", "Producers closed because the store lagged.", load(&self.legacy_overflows)),
-            ("viewer_gaps_total", "Ranges not sent to a viewer.", load(&self.viewer_gaps)),
-            ("store_dropped_records_total", "Records deleted by retention or bounds.", store.dropped_records),
+            (
+                "records_appended_total",
+                "Events and observations stored.",
+                load(&self.records_appended),
+            ),
+            (
+                "duplicates_total",
+                "Resent events and observations.",
+                load(&self.duplicates),
+            ),
+            (
+                "unreadable_frames_total",
+                "WebSocket messages that were no batch.",
+                load(&self.unreadable_frames),
+            ),
+            (
+                "refused_batches_total",
+                "Batches the store could not take.",
+                load(&self.refused_batches),
+            ),
+            (
+                "legacy_overflows_total",
+                "Producers closed because the store lagged.",
+                load(&self.legacy_overflows),
+            ),
+            (
+                "viewer_gaps_total",
+                "Ranges not sent to a viewer.",
+                load(&self.viewer_gaps),
+            ),
+            (
+                "store_dropped_records_total",
+                "Records deleted by retention or bounds.",
+                store.dropped_records,
+            ),
         ] {
             metric(&mut out, name, "counter", help, value);
         }
         for (name, help, value) in [
-            ("ingest_connections", "Open connections to /ws/ingest.", level(&self.ingest_connections)),
-            ("viewer_connections", "Open connections to /ws/events.", level(&self.viewer_connections)),
+            (
+                "ingest_connections",
+                "Open connections to /ws/ingest.",
+                level(&self.ingest_connections),
+            ),
+            (
+                "viewer_connections",
+                "Open connections to /ws/events.",
+                level(&self.viewer_connections),
+            ),
             ("store_events", "Events stored.", store.events),
-            ("store_observations", "Observations stored.", store.observations),
-            ("store_payload_bytes", "Bytes of JSON text stored.", store.payload_bytes),
-            ("store_stored_bytes", "Bytes the store occupies.", store.stored_bytes),
-            ("store_first_seq", "The oldest position stored.", store.first_seq.0),
+            (
+                "store_observations",
+                "Observations stored.",
+                store.observations,
+            ),
+            (
+                "store_payload_bytes",
+                "Bytes of JSON text stored.",
+                store.payload_bytes,
+            ),
+            (
+                "store_stored_bytes",
+                "Bytes the store occupies.",
+                store.stored_bytes,
+            ),
+            (
+                "store_first_seq",
+                "The oldest position stored.",
+                store.first_seq.0,
+            ),
             ("store_last_seq", "The newest position.", store.last_seq.0),
         ] {
             metric(&mut out, name, "gauge", help, value);
         }
         let name = "loom_studio_rejected_total";
-        let _ = write!(out, "# HELP {name} Events and observations that break a rule.\n# TYPE {name} counter\n");
-        for (code, value) in self.rejected.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+        let _ = write!(
+            out,
+            "# HELP {name} Events and observations that break a rule.\n# TYPE {name} counter\n"
+        );
+        for (code, value) in self
+            .rejected
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter()
+        {
             let _ = writeln!(out, "{name}{{code=\"{code}\"}} {value}");
         }
         out

@@ -32,7 +32,10 @@ pub struct Components {
 
 impl Default for Components {
     fn default() -> Self {
-        Self { clock: Arc::new(SystemClock), ids: Arc::new(RandomIds) }
+        Self {
+            clock: Arc::new(SystemClock),
+            ids: Arc::new(RandomIds),
+        }
     }
 }
 
@@ -41,7 +44,9 @@ impl Default for Components {
 #[non_exhaustive]
 pub enum StartError {
     /// Another address than loopback without a token.
-    #[error("listening on {0} would let everyone on the network in: set a token (--token, LOOM_STUDIO_TOKEN or the config file)")]
+    #[error(
+        "listening on {0} would let everyone on the network in: set a token (--token, LOOM_STUDIO_TOKEN or the config file)"
+    )]
     TokenNeeded(SocketAddr),
     /// The address can't be bound.
     #[error("cannot listen on {address}: {source}{}", hint(source))]
@@ -55,7 +60,9 @@ pub enum StartError {
 
 fn hint(error: &io::Error) -> &'static str {
     match error.kind() {
-        io::ErrorKind::AddrInUse => "; another server runs there: stop it, or choose a port with --port",
+        io::ErrorKind::AddrInUse => {
+            "; another server runs there: stop it, or choose a port with --port"
+        }
         io::ErrorKind::PermissionDenied => "; choose a port above 1023 with --port",
         _ => "",
     }
@@ -70,7 +77,9 @@ pub struct Server {
 
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Server").field("address", &self.address).finish_non_exhaustive()
+        f.debug_struct("Server")
+            .field("address", &self.address)
+            .finish_non_exhaustive()
     }
 }
 
@@ -79,7 +88,11 @@ impl Server {
     ///
     /// # Errors
     /// When the address needs a token or can't be bound.
-    pub async fn bind(settings: Settings, store: Arc<dyn EventStore>, components: Components) -> Result<Self, StartError> {
+    pub async fn bind(
+        settings: Settings,
+        store: Arc<dyn EventStore>,
+        components: Components,
+    ) -> Result<Self, StartError> {
         let address = SocketAddr::new(settings.host, settings.port);
         if !settings.host.is_loopback() && settings.tokens.is_empty() {
             return Err(StartError::TokenNeeded(address));
@@ -99,7 +112,11 @@ impl Server {
             shutdown: CancellationToken::new(),
             sockets: TaskTracker::new(),
         });
-        Ok(Self { listener, address, state })
+        Ok(Self {
+            listener,
+            address,
+            state,
+        })
     }
 
     /// The bound address, with the real port.
@@ -112,7 +129,11 @@ impl Server {
     /// # Errors
     /// When the live projections or the last sync fail.
     pub async fn serve(self, stop: CancellationToken) -> loom_studio_core::Result<()> {
-        let Self { listener, address: _, state } = self;
+        let Self {
+            listener,
+            address: _,
+            state,
+        } = self;
         let live = {
             let (state, stop) = (state.clone(), CancellationToken::new());
             let guard = stop.clone().drop_guard();
@@ -125,7 +146,9 @@ impl Server {
         state.shutdown.cancel();
         state.sockets.close();
         connections.close();
-        let Limits { shutdown_timeout, .. } = state.limits;
+        let Limits {
+            shutdown_timeout, ..
+        } = state.limits;
         let finished = async {
             connections.wait().await;
             state.sockets.wait().await;
@@ -144,11 +167,18 @@ impl Server {
 }
 
 /// Accepts connections until told to stop, never more at once than the limit.
-async fn accept(listener: &TcpListener, state: &AppState, stop: &CancellationToken, connections: &TaskTracker) {
+async fn accept(
+    listener: &TcpListener,
+    state: &AppState,
+    stop: &CancellationToken,
+    connections: &TaskTracker,
+) {
     let slots = Arc::new(Semaphore::new(state.limits.max_connections));
     let app = routes::router(state.clone());
     let mut http = hyper::server::conn::http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(state.limits.header_timeout).max_buf_size(64 * 1024);
+    http.timer(TokioTimer::new())
+        .header_read_timeout(state.limits.header_timeout)
+        .max_buf_size(64 * 1024);
     loop {
         let next = async {
             let slot = Arc::clone(&slots).acquire_owned().await.ok()?;
@@ -173,7 +203,9 @@ async fn accept(listener: &TcpListener, state: &AppState, stop: &CancellationTok
         // Small frames must not wait for more; a socket that refuses the option works all the same.
         let _ = stream.set_nodelay(true);
         let service = TowerToHyperService::new(app.clone());
-        let connection = http.serve_connection(TokioIo::new(slots::Held::new(stream, slot)), service).with_upgrades();
+        let connection = http
+            .serve_connection(TokioIo::new(slots::Held::new(stream, slot)), service)
+            .with_upgrades();
         let stop = stop.clone();
         connections.spawn(async move {
             let mut connection = std::pin::pin!(connection);
@@ -209,18 +241,29 @@ mod slots {
 
     impl Held {
         pub(super) fn new(stream: TcpStream, slot: OwnedSemaphorePermit) -> Self {
-            Self { stream, _slot: slot }
+            Self {
+                stream,
+                _slot: slot,
+            }
         }
     }
 
     impl AsyncRead for Held {
-        fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+            buf: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
             Pin::new(&mut self.stream).poll_read(cx, buf)
         }
     }
 
     impl AsyncWrite for Held {
-        fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        fn poll_write(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+            buf: &[u8],
+        ) -> Poll<io::Result<usize>> {
             Pin::new(&mut self.stream).poll_write(cx, buf)
         }
 

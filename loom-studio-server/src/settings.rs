@@ -46,7 +46,9 @@ pub struct Token {
 /// Never shows the secret.
 impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Token").field("workspace", &self.workspace).finish_non_exhaustive()
+        f.debug_struct("Token")
+            .field("workspace", &self.workspace)
+            .finish_non_exhaustive()
     }
 }
 

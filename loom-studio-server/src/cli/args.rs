@@ -59,13 +59,28 @@ pub(super) struct ServeArgs {
     #[arg(long, env = "LOOM_STUDIO_MEMORY_BYTES", value_name = "BYTES", value_parser = super::file::parse_bytes)]
     pub(super) memory_bytes: Option<u64>,
     /// Secret that clients must show; may be given more than once
-    #[arg(long = "token", env = "LOOM_STUDIO_TOKEN", value_name = "TOKEN", hide_env_values = true)]
+    #[arg(
+        long = "token",
+        env = "LOOM_STUDIO_TOKEN",
+        value_name = "TOKEN",
+        hide_env_values = true
+    )]
     pub(super) tokens: Vec<String>,
     /// Host name, with or without a port, that requests may be sent to; may be given more than once
-    #[arg(long = "allow-host", env = "LOOM_STUDIO_ALLOW_HOST", value_name = "HOST", value_delimiter = ',')]
+    #[arg(
+        long = "allow-host",
+        env = "LOOM_STUDIO_ALLOW_HOST",
+        value_name = "HOST",
+        value_delimiter = ','
+    )]
     pub(super) allow_hosts: Vec<String>,
     /// Origin whose pages may read and write; may be given more than once
-    #[arg(long = "allow-origin", env = "LOOM_STUDIO_ALLOW_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
+    #[arg(
+        long = "allow-origin",
+        env = "LOOM_STUDIO_ALLOW_ORIGIN",
+        value_name = "ORIGIN",
+        value_delimiter = ','
+    )]
     pub(super) allow_origins: Vec<String>,
     /// TOML file with settings
     #[arg(long, env = "LOOM_STUDIO_CONFIG", value_name = "FILE")]
@@ -74,6 +89,11 @@ pub(super) struct ServeArgs {
     #[arg(long, env = "LOOM_STUDIO_LOG", value_name = "FILTER")]
     pub(super) log: Option<String>,
     /// How to write logs
-    #[arg(long, env = "LOOM_STUDIO_LOG_FORMAT", value_name = "FORMAT", value_enum)]
+    #[arg(
+        long,
+        env = "LOOM_STUDIO_LOG_FORMAT",
+        value_name = "FORMAT",
+        value_enum
+    )]
     pub(super) log_format: Option<LogFormat>,
 }

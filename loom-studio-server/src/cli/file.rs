@@ -72,13 +72,18 @@ pub(super) fn parse_bytes(text: &str) -> Result<u64, String> {
         Some((end, 'G')) => (stem.get(..end), 30),
         _ => (Some(stem), 0),
     };
-    let number: u64 = digits.ok_or_else(wrong)?.trim().parse().map_err(|_| wrong())?;
+    let number: u64 = digits
+        .ok_or_else(wrong)?
+        .trim()
+        .parse()
+        .map_err(|_| wrong())?;
     number.checked_mul(1 << shift).ok_or_else(wrong)
 }
 
 /// Reads a file. The error names the file, and the line and key where they are known.
 pub(super) fn read(path: &Path) -> Result<ConfigFile, String> {
-    let text = std::fs::read_to_string(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| format!("cannot read {}: {error}", path.display()))?;
     toml::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))
 }
 
@@ -99,7 +104,9 @@ mod tests {
 
     #[test]
     fn an_unknown_key_is_named() {
-        let error = toml::from_str::<ConfigFile>("prot = 1").unwrap_err().to_string();
+        let error = toml::from_str::<ConfigFile>("prot = 1")
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("prot") && error.contains("port"), "{error}");
     }
 }

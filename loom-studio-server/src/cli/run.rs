@@ -1,10 +1,12 @@
 //! From the command line to a running server.
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use loom_studio_core::{EventLimits, EventStore, MemoryStore, MemoryStoreOptions, RandomIds, SystemClock};
+use loom_studio_core::{
+    EventLimits, EventStore, MemoryStore, MemoryStoreOptions, RandomIds, SystemClock,
+};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
@@ -30,44 +32,83 @@ pub async fn run(cli: Cli) -> ExitCode {
 }
 
 async fn serve(args: ServeArgs) -> Result<(), String> {
-    let file = args.config.as_deref().map(file::read).transpose()?.unwrap_or_default();
+    let file = args
+        .config
+        .as_deref()
+        .map(file::read)
+        .transpose()?
+        .unwrap_or_default();
     start_log(&args, &file)?;
     let settings = settings(&args, &file);
     let store = open_store(&args, &file, &settings);
-    let server = Server::bind(settings, Arc::clone(&store), Components::default()).await.map_err(|error| error.to_string())?;
+    let server = Server::bind(settings, Arc::clone(&store), Components::default())
+        .await
+        .map_err(|error| error.to_string())?;
     let address = server.local_addr();
     let stop = stop_on_signal()?;
     // The one line on standard output: what a person opens and a script reads.
-    writeln!(std::io::stdout(), "http://{address}/").map_err(|error| format!("cannot write to standard output: {error}"))?;
+    writeln!(std::io::stdout(), "http://{address}/")
+        .map_err(|error| format!("cannot write to standard output: {error}"))?;
     tracing::info!(%address, store = %store, version = env!("CARGO_PKG_VERSION"), "listening; stop with Ctrl-C");
-    server.serve(stop).await.map_err(|error| error.to_string())?;
+    server
+        .serve(stop)
+        .await
+        .map_err(|error| error.to_string())?;
     tracing::info!("stopped");
     Ok(())
 }
 
 fn start_log(args: &ServeArgs, file: &ConfigFile) -> Result<(), String> {
-    let filter = args.log.as_deref().or(file.log.as_deref()).unwrap_or("info");
+    let filter = args
+        .log
+        .as_deref()
+        .or(file.log.as_deref())
+        .unwrap_or("info");
     let filter = EnvFilter::try_new(filter).map_err(|error| format!("--log: {error}"))?;
     let is_json = match (args.log_format, file.log_format) {
         (Some(format), _) => format == LogFormat::Json,
         (None, format) => matches!(format, Some(LogFormatName::Json)),
     };
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false);
     // A second log in one process (a host that embeds the command line) is not this one's to start.
-    let _ = if is_json { log.json().try_init() } else { log.try_init() };
+    let _ = if is_json {
+        log.json().try_init()
+    } else {
+        log.try_init()
+    };
     Ok(())
 }
 
 fn settings(args: &ServeArgs, file: &ConfigFile) -> Settings {
     let default = Settings::default();
-    let secret = |secret: &String| Token { secret: secret.clone(), workspace: None };
+    let secret = |secret: &String| Token {
+        secret: secret.clone(),
+        workspace: None,
+    };
     let tokens = args.tokens.iter().map(secret);
-    let tokens = tokens.chain(file.tokens.iter().map(|entry| Token { secret: entry.secret.clone(), workspace: entry.workspace.clone() }));
+    let tokens = tokens.chain(file.tokens.iter().map(|entry| Token {
+        secret: entry.secret.clone(),
+        workspace: entry.workspace.clone(),
+    }));
     Settings {
         host: args.host.or(file.host).unwrap_or(default.host),
         port: args.port.or(file.port).unwrap_or(default.port),
-        allow_hosts: args.allow_hosts.iter().chain(&file.allow_hosts).cloned().collect(),
-        allow_origins: args.allow_origins.iter().chain(&file.allow_origins).cloned().collect(),
+        allow_hosts: args
+            .allow_hosts
+            .iter()
+            .chain(&file.allow_hosts)
+            .cloned()
+            .collect(),
+        allow_origins: args
+            .allow_origins
+            .iter()
+            .chain(&file.allow_origins)
+            .cloned()
+            .collect(),
         tokens: tokens.filter(|token| !token.secret.is_empty()).collect(),
         limits: default.limits,
     }
@@ -76,12 +117,23 @@ fn settings(args: &ServeArgs, file: &ConfigFile) -> Settings {
 fn open_store(args: &ServeArgs, file: &ConfigFile, settings: &Settings) -> Arc<dyn EventStore> {
     let default = MemoryStoreOptions::default();
     let options = MemoryStoreOptions {
-        max_records: args.memory_events.or(file.memory_events).unwrap_or(default.max_records),
-        max_bytes: args.memory_bytes.or(file.memory_bytes.map(|bytes| bytes.0)).unwrap_or(default.max_bytes),
-        limits: EventLimits { max_bytes: settings.limits.max_event_bytes, ..EventLimits::default() },
+        max_records: args
+            .memory_events
+            .or(file.memory_events)
+            .unwrap_or(default.max_records),
+        max_bytes: args
+            .memory_bytes
+            .or(file.memory_bytes.map(|bytes| bytes.0))
+            .unwrap_or(default.max_bytes),
+        limits: EventLimits {
+            max_bytes: settings.limits.max_event_bytes,
+            ..EventLimits::default()
+        },
     };
     if !args.memory {
-        tracing::info!("events are kept in memory and gone when the server stops; --memory says that this is meant");
+        tracing::info!(
+            "events are kept in memory and gone when the server stops; --memory says that this is meant"
+        );
     }
     Arc::new(MemoryStore::new(options, Arc::new(SystemClock), &RandomIds))
 }
@@ -92,15 +144,19 @@ fn stop_on_signal() -> Result<CancellationToken, String> {
     let stopped = stop.clone();
     let failed = |error| format!("cannot listen for signals: {error}");
     #[cfg(unix)]
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).map_err(failed)?;
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+        .map_err(failed)?;
     #[cfg(unix)]
-    let mut interrupt = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt()).map_err(failed)?;
+    let mut interrupt = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())
+        .map_err(failed)?;
     tokio::spawn(async move {
         #[cfg(unix)]
         {
-            let mut signalled = async || tokio::select! {
-                _ = terminate.recv() => (),
-                _ = interrupt.recv() => (),
+            let mut signalled = async || {
+                tokio::select! {
+                    _ = terminate.recv() => (),
+                    _ = interrupt.recv() => (),
+                }
             };
             signalled().await;
             tracing::info!("stopping");

@@ -2,7 +2,9 @@
 
 use std::sync::LazyLock;
 
-use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH,
+};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use axum::response::{Html, IntoResponse, Response};
 use rust_embed::{EmbeddedFile, RustEmbed};
@@ -30,26 +32,42 @@ struct CspHashes {
 
 /// Everything from this origin, nothing inline but the listed styles, no frames.
 static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
-    let hashes: CspHashes =
-        Files::get("csp-hashes.json").and_then(|file| serde_json::from_slice(&file.data).ok()).unwrap_or_default();
-    let quoted: String = hashes.style.iter().map(|hash| format!(" '{hash}'")).collect();
-    let unsafe_hashes = if quoted.is_empty() { "" } else { " 'unsafe-hashes'" };
+    let hashes: CspHashes = Files::get("csp-hashes.json")
+        .and_then(|file| serde_json::from_slice(&file.data).ok())
+        .unwrap_or_default();
+    let quoted: String = hashes
+        .style
+        .iter()
+        .map(|hash| format!(" '{hash}'"))
+        .collect();
+    let unsafe_hashes = if quoted.is_empty() {
+        ""
+    } else {
+        " 'unsafe-hashes'"
+    };
     let policy = format!(
         "default-src 'none'; script-src 'self'; style-src 'self'{unsafe_hashes}{quoted}; img-src 'self' data:; font-src 'self'; connect-src 'self'; \
          worker-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     );
-    HeaderValue::from_str(&policy).unwrap_or_else(|_| HeaderValue::from_static("default-src 'self'"))
+    HeaderValue::from_str(&policy)
+        .unwrap_or_else(|_| HeaderValue::from_static("default-src 'self'"))
 });
 
 /// Answers every path no route takes: a file of the page, the page itself, or an error.
 pub(crate) async fn page(method: Method, uri: Uri, headers: HeaderMap) -> Response {
     let path = uri.path();
     if API_PREFIXES.iter().any(|prefix| path.starts_with(prefix)) {
-        return ApiError::new(StatusCode::NOT_FOUND, "not_found", format!("there is no route {path}")).into_response();
+        return ApiError::new(
+            StatusCode::NOT_FOUND,
+            "not_found",
+            format!("there is no route {path}"),
+        )
+        .into_response();
     }
     if method != Method::GET && method != Method::HEAD {
         let detail = format!("{path} can only be read");
-        return ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail).into_response();
+        return ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
+            .into_response();
     }
     let name = path.trim_start_matches('/');
     if let Some(file) = Files::get(&format!("dist/{name}")).filter(|_| !name.is_empty()) {
@@ -58,7 +76,12 @@ pub(crate) async fn page(method: Method, uri: Uri, headers: HeaderMap) -> Respon
     // A missing file is an error; any other path is a view of the page, which reads the path itself.
     let last = name.rsplit('/').next().unwrap_or_default();
     if name.starts_with("assets/") || last.contains('.') {
-        return ApiError::new(StatusCode::NOT_FOUND, "not_found", format!("there is no file {path}")).into_response();
+        return ApiError::new(
+            StatusCode::NOT_FOUND,
+            "not_found",
+            format!("there is no file {path}"),
+        )
+        .into_response();
     }
     match Files::get("dist/index.html") {
         Some(file) => serve("index.html", &file, &headers),
@@ -67,17 +90,37 @@ pub(crate) async fn page(method: Method, uri: Uri, headers: HeaderMap) -> Respon
 }
 
 fn serve(name: &str, file: &EmbeddedFile, headers: &HeaderMap) -> Response {
-    let hash: String = file.metadata.sha256_hash().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    let hash: String = file
+        .metadata
+        .sha256_hash()
+        .iter()
+        .take(16)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     // Weak, because the same tag stands for the compressed and the plain form.
     let tag = format!("W/\"{hash}\"");
     // Names under assets/ carry a hash of their content.
-    let cache = if name.starts_with("assets/") { "public, max-age=31536000, immutable" } else { "no-cache" };
-    let known = headers.get(IF_NONE_MATCH).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let mut response = if known.split(',').any(|known| known.trim() == tag || known.trim() == "*") {
+    let cache = if name.starts_with("assets/") {
+        "public, max-age=31536000, immutable"
+    } else {
+        "no-cache"
+    };
+    let known = headers
+        .get(IF_NONE_MATCH)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let mut response = if known
+        .split(',')
+        .any(|known| known.trim() == tag || known.trim() == "*")
+    {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
         let kind = mime_guess::from_path(name).first_or_octet_stream();
-        let kind = if kind.type_() == "text" { format!("{kind}; charset=utf-8") } else { kind.to_string() };
+        let kind = if kind.type_() == "text" {
+            format!("{kind}; charset=utf-8")
+        } else {
+            kind.to_string()
+        };
         ([(CONTENT_TYPE, kind)], file.data.clone()).into_response()
     };
     let fields = response.headers_mut();

@@ -24,40 +24,88 @@ pub(crate) enum Posted {
 impl Posted {
     /// Reads a request by its content type. Only the framing is checked here; the events' rules are the store's.
     pub(crate) fn read(headers: &HeaderMap, body: &Bytes) -> Result<Self, ApiError> {
-        let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let media_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        let content_type = headers
+            .get(CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default();
+        let media_type = content_type
+            .split(';')
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .to_ascii_lowercase();
         match media_type.as_str() {
             "application/cloudevents+json" => Ok(Self::Single(Incoming::Event(body.clone()))),
             "application/cloudevents-batch+json" => batch(body),
             other if other.starts_with("application/cloudevents") => {
-                let detail = format!("{other} is not read here; send application/cloudevents+json or application/cloudevents-batch+json");
-                Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail))
+                let detail = format!(
+                    "{other} is not read here; send application/cloudevents+json or application/cloudevents-batch+json"
+                );
+                Err(ApiError::new(
+                    StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                    "unsupported_media_type",
+                    detail,
+                ))
             }
             _ if headers.contains_key("ce-specversion") || headers.contains_key("ce-id") => {
-                Ok(Self::Single(Incoming::Event(binary(headers, content_type, &media_type, body)?)))
+                Ok(Self::Single(Incoming::Event(binary(
+                    headers,
+                    content_type,
+                    &media_type,
+                    body,
+                )?)))
             }
             _ => {
                 let detail = "no CloudEvent: send application/cloudevents+json, application/cloudevents-batch+json, or ce-* headers";
-                Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail))
+                Err(ApiError::new(
+                    StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                    "unsupported_media_type",
+                    detail,
+                ))
             }
         }
     }
 }
 
 fn batch(body: &Bytes) -> Result<Posted, ApiError> {
-    let items: Vec<&RawValue> = serde_json::from_slice(body)
-        .map_err(|error| ApiError::new(StatusCode::BAD_REQUEST, "invalid_json", format!("a batch is a JSON array of events: {error}")))?;
-    Ok(Posted::Batch(items.into_iter().map(|item| Incoming::Event(body.slice_ref(item.get().as_bytes()))).collect()))
+    let items: Vec<&RawValue> = serde_json::from_slice(body).map_err(|error| {
+        ApiError::new(
+            StatusCode::BAD_REQUEST,
+            "invalid_json",
+            format!("a batch is a JSON array of events: {error}"),
+        )
+    })?;
+    Ok(Posted::Batch(
+        items
+            .into_iter()
+            .map(|item| Incoming::Event(body.slice_ref(item.get().as_bytes())))
+            .collect(),
+    ))
 }
 
 /// Binary mode becomes the structured form of the same event.
-fn binary(headers: &HeaderMap, content_type: &str, media_type: &str, body: &Bytes) -> Result<Bytes, ApiError> {
+fn binary(
+    headers: &HeaderMap,
+    content_type: &str,
+    media_type: &str,
+    body: &Bytes,
+) -> Result<Bytes, ApiError> {
     let mut members = Map::new();
     for (name, value) in headers {
-        let Some(attribute) = name.as_str().strip_prefix("ce-") else { continue };
-        let invalid = || ApiError::new(StatusCode::BAD_REQUEST, "invalid_header", format!("{name}: not percent-encoded UTF-8"));
+        let Some(attribute) = name.as_str().strip_prefix("ce-") else {
+            continue;
+        };
+        let invalid = || {
+            ApiError::new(
+                StatusCode::BAD_REQUEST,
+                "invalid_header",
+                format!("{name}: not percent-encoded UTF-8"),
+            )
+        };
         let value = value.to_str().map_err(|_| invalid())?;
-        let value = percent_decode_str(unquoted(value)).decode_utf8().map_err(|_| invalid())?;
+        let value = percent_decode_str(unquoted(value))
+            .decode_utf8()
+            .map_err(|_| invalid())?;
         members.insert(attribute.to_owned(), Value::from(value.into_owned()));
     }
     members.remove("data");
@@ -69,8 +117,11 @@ fn binary(headers: &HeaderMap, content_type: &str, media_type: &str, body: &Byte
     if body.is_empty() {
         return Ok(event.into());
     }
-    let is_json = media_type.is_empty() || media_type.ends_with("/json") || media_type.ends_with("+json");
-    let json = is_json.then(|| serde_json::from_slice::<&RawValue>(body).ok()).flatten();
+    let is_json =
+        media_type.is_empty() || media_type.ends_with("/json") || media_type.ends_with("+json");
+    let json = is_json
+        .then(|| serde_json::from_slice::<&RawValue>(body).ok())
+        .flatten();
     event.pop();
     if event.len() > 1 {
         event.push(',');
@@ -92,7 +143,10 @@ fn binary(headers: &HeaderMap, content_type: &str, media_type: &str, body: &Byte
 
 /// A header value may be written as a quoted string.
 fn unquoted(value: &str) -> &str {
-    value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value)
+    value
+        .strip_prefix('"')
+        .and_then(|value| value.strip_suffix('"'))
+        .unwrap_or(value)
 }
 
 #[cfg(test)]
@@ -101,23 +155,56 @@ mod tests {
 
     #[track_caller]
     fn check(headers: &[(&str, &str)], body: &'static [u8], expected: &str) {
-        let headers: HeaderMap =
-            headers.iter().map(|(name, value)| (name.parse::<axum::http::HeaderName>().unwrap(), value.parse().unwrap())).collect();
+        let headers: HeaderMap = headers
+            .iter()
+            .map(|(name, value)| {
+                (
+                    name.parse::<axum::http::HeaderName>().unwrap(),
+                    value.parse().unwrap(),
+                )
+            })
+            .collect();
         let read = Posted::read(&headers, &Bytes::from_static(body));
-        let Ok(Posted::Single(Incoming::Event(json))) = read else { panic!("{read:?}") };
+        let Ok(Posted::Single(Incoming::Event(json))) = read else {
+            panic!("{read:?}")
+        };
         let json: Value = serde_json::from_slice(&json).unwrap();
         assert_eq!(json, serde_json::from_str::<Value>(expected).unwrap());
     }
 
     #[test]
     fn binary_mode_becomes_structured() {
-        let ce = [("ce-specversion", "1.0"), ("ce-id", "a%20b"), ("ce-source", "\"/n\""), ("ce-type", "t"), ("ce-x", "1")];
-        let expected = |rest: &str| format!(r#"{{"specversion":"1.0","id":"a b","source":"/n","type":"t","x":"1"{rest}}}"#);
+        let ce = [
+            ("ce-specversion", "1.0"),
+            ("ce-id", "a%20b"),
+            ("ce-source", "\"/n\""),
+            ("ce-type", "t"),
+            ("ce-x", "1"),
+        ];
+        let expected = |rest: &str| {
+            format!(r#"{{"specversion":"1.0","id":"a b","source":"/n","type":"t","x":"1"{rest}}}"#)
+        };
         check(&ce, b"", &expected(""));
         let with = |content_type| [&ce[..], &[("content-type", content_type)]].concat();
-        check(&with("application/json"), br#"{"k":1.0}"#, &expected(r#","datacontenttype":"application/json","data":{"k":1.0}"#));
-        check(&with("application/vnd.x+json; charset=utf-8"), b"[1]", &expected(r#","datacontenttype":"application/vnd.x+json; charset=utf-8","data":[1]"#));
-        check(&with("application/json"), b"{", &expected(r#","datacontenttype":"application/json","data_base64":"ew==""#));
-        check(&with("text/plain"), b"hi", &expected(r#","datacontenttype":"text/plain","data_base64":"aGk=""#));
+        check(
+            &with("application/json"),
+            br#"{"k":1.0}"#,
+            &expected(r#","datacontenttype":"application/json","data":{"k":1.0}"#),
+        );
+        check(
+            &with("application/vnd.x+json; charset=utf-8"),
+            b"[1]",
+            &expected(r#","datacontenttype":"application/vnd.x+json; charset=utf-8","data":[1]"#),
+        );
+        check(
+            &with("application/json"),
+            b"{",
+            &expected(r#","datacontenttype":"application/json","data_base64":"ew==""#),
+        );
+        check(
+            &with("text/plain"),
+            b"hi",
+            &expected(r#","datacontenttype":"text/plain","data_base64":"aGk=""#),
+        );
     }
 }

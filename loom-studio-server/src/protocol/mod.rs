@@ -3,10 +3,12 @@
 mod ingest;
 mod viewer;
 
-pub use ingest::{Ack, Encoding, ErrorFrame, EventBatch, IngestFrame, IngestHello, Nack, RejectedItem};
+pub use ingest::{
+    Ack, Encoding, ErrorFrame, EventBatch, IngestFrame, IngestHello, Nack, RejectedItem,
+};
 pub use viewer::{
-    ClientFrame, Columns, Counters, Events, From, Gap, GapReason, ObservationColumns, Replay, ReplayPlayState,
-    SubscribeFilter, TopologyDelta, ViewerError, ViewerFrame, ViewerHello,
+    ClientFrame, Columns, Counters, Events, From, Gap, GapReason, ObservationColumns, Replay,
+    ReplayPlayState, SubscribeFilter, TopologyDelta, ViewerError, ViewerFrame, ViewerHello,
 };
 
 /// The subprotocol with acknowledgements, credit and columns.

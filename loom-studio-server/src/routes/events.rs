@@ -44,7 +44,10 @@ pub(super) async fn post(
 ) -> Result<Response, ApiError> {
     let body = body.map_err(|rejection| match rejection.status() {
         StatusCode::PAYLOAD_TOO_LARGE => {
-            let detail = format!("the body is larger than {} bytes", state.limits.max_body_bytes);
+            let detail = format!(
+                "the body is larger than {} bytes",
+                state.limits.max_body_bytes
+            );
             ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail)
         }
         status => ApiError::new(status, "invalid_body", rejection.body_text()),
@@ -53,13 +56,21 @@ pub(super) async fn post(
         Posted::Single(item) => (vec![item], true),
         Posted::Batch(items) => (items, false),
     };
-    let batch = AppendBatch { workspace: workspace.0, session: HTTP_SESSION.into(), items };
+    let batch = AppendBatch {
+        workspace: workspace.0,
+        session: HTTP_SESSION.into(),
+        items,
+    };
     let appended = state.store.append(batch).await?;
     state.metrics.appended(&appended);
     if single && let Some(rejected) = appended.rejected.first() {
         return Err(ApiError::rejected(rejected.code, rejected.detail.clone()));
     }
-    Ok((StatusCode::ACCEPTED, axum::Json(AppendedDto::from(appended))).into_response())
+    Ok((
+        StatusCode::ACCEPTED,
+        axum::Json(AppendedDto::from(appended)),
+    )
+        .into_response())
 }
 
 /// Which events, in which order.
@@ -113,7 +124,9 @@ pub(super) async fn list(
     let Query(query) = query.map_err(|rejection| ApiError::invalid(rejection.body_text()))?;
     let limit = query.limit.unwrap_or(DEFAULT_LIMIT);
     if !(1..=MAX_LIMIT).contains(&limit) {
-        return Err(ApiError::invalid(format!("limit: expected 1 to {MAX_LIMIT}")));
+        return Err(ApiError::invalid(format!(
+            "limit: expected 1 to {MAX_LIMIT}"
+        )));
     }
     let conditions = SubscribeFilter {
         session_id: query.session_id,
@@ -180,10 +193,19 @@ pub(super) async fn show(
     seq: Result<Path<u64>, PathRejection>,
 ) -> Result<axum::Json<EventDetail>, ApiError> {
     let Path(seq) = seq.map_err(|_| ApiError::invalid("seq: expected a positive integer"))?;
-    let none = || ApiError::new(StatusCode::NOT_FOUND, "not_found", format!("there is no event {seq} in this workspace"));
+    let none = || {
+        ApiError::new(
+            StatusCode::NOT_FOUND,
+            "not_found",
+            format!("there is no event {seq} in this workspace"),
+        )
+    };
     let record = state.store.get(Seq(seq)).await?.ok_or_else(none)?;
     let observations = record.observations.clone();
-    let stored = record.into_event().filter(|stored| *stored.event.workspace() == workspace.0).ok_or_else(none)?;
+    let stored = record
+        .into_event()
+        .filter(|stored| *stored.event.workspace() == workspace.0)
+        .ok_or_else(none)?;
     let links = links(&*state.store, &stored.event).await?;
     Ok(axum::Json(EventDetail::new(&stored, links, &observations)))
 }

@@ -8,7 +8,10 @@ use crate::error::ApiError;
 use crate::protocol::SubscribeFilter;
 
 /// The filter behind a client's conditions.
-pub(crate) fn read(workspace: &Arc<str>, conditions: &SubscribeFilter) -> Result<EventFilter, ApiError> {
+pub(crate) fn read(
+    workspace: &Arc<str>,
+    conditions: &SubscribeFilter,
+) -> Result<EventFilter, ApiError> {
     let pattern = |text: &Option<String>| -> Option<Pattern> {
         let text = text.as_deref().filter(|text| !text.is_empty())?;
         text.parse().ok()
@@ -28,8 +31,14 @@ pub(crate) fn read(workspace: &Arc<str>, conditions: &SubscribeFilter) -> Result
 }
 
 fn time(name: &str, text: Option<&str>) -> Result<Option<Timestamp>, ApiError> {
-    let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };
-    let seconds = || text.parse::<f64>().ok().and_then(Timestamp::from_epoch_seconds);
+    let Some(text) = text.filter(|text| !text.is_empty()) else {
+        return Ok(None);
+    };
+    let seconds = || {
+        text.parse::<f64>()
+            .ok()
+            .and_then(Timestamp::from_epoch_seconds)
+    };
     let moment = seconds().or_else(|| Timestamp::parse_rfc3339(text));
     moment.map(Some).ok_or_else(|| {
         ApiError::new(

@@ -71,18 +71,27 @@ pub(crate) fn router(state: AppState) -> Router {
         .method_not_allowed_fallback(wrong_method)
         .layer(CompressionLayer::new())
         .layer(DefaultBodyLimit::max(body_limit))
-        .layer(middleware::from_fn_with_state(state.clone(), security::guard))
+        .layer(middleware::from_fn_with_state(
+            state.clone(),
+            security::guard,
+        ))
         .layer(middleware::from_fn(common_headers))
-        .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| -> http::Response<axum::body::Body> {
-            let detail = "the server failed; its log says why";
-            ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail).into_response()
-        }))
+        .layer(CatchPanicLayer::custom(
+            |_: Box<dyn std::any::Any + Send>| -> http::Response<axum::body::Body> {
+                let detail = "the server failed; its log says why";
+                ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail).into_response()
+            },
+        ))
         .layer(TraceLayer::new_for_http().on_response(()).on_failure(()))
         .with_state(state)
 }
 
 async fn wrong_method(request: Request) -> ApiError {
-    let detail = format!("{} is not answered at {}", request.method(), request.uri().path());
+    let detail = format!(
+        "{} is not answered at {}",
+        request.method(),
+        request.uri().path()
+    );
     ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
 }
 
@@ -90,9 +99,21 @@ async fn wrong_method(request: Request) -> ApiError {
 async fn common_headers(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"));
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    headers.insert(
+        header::REFERRER_POLICY,
+        HeaderValue::from_static("no-referrer"),
+    );
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
+    headers
+        .entry(header::CONTENT_SECURITY_POLICY)
+        .or_insert(HeaderValue::from_static(
+            "default-src 'none'; frame-ancestors 'none'",
+        ));
     response
 }

@@ -27,5 +27,9 @@ pub(super) async fn list(
             SessionDto::new(session, connected)
         })
         .collect();
-    Ok(axum::Json(SessionsDto { sessions, at: at.0, epoch: state.store.epoch().to_string() }))
+    Ok(axum::Json(SessionsDto {
+        sessions,
+        at: at.0,
+        epoch: state.store.epoch().to_string(),
+    }))
 }

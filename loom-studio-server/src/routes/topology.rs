@@ -5,7 +5,9 @@ use std::sync::Arc;
 use axum::Extension;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use loom_studio_core::{CausalTopology, EventFilter, Seq, Timestamp, Topology, TopologyInferer as _, fold};
+use loom_studio_core::{
+    CausalTopology, EventFilter, Seq, Timestamp, Topology, TopologyInferer as _, fold,
+};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -48,7 +50,10 @@ pub(super) async fn show(
     if query.at.is_none() && session.is_none() {
         // Who asks after an acknowledgement sees what was acknowledged.
         state.live.reach(head).await;
-        return Ok(axum::Json(TopologyDto::new(&state.live.topology(&workspace.0), state.store.epoch())));
+        return Ok(axum::Json(TopologyDto::new(
+            &state.live.topology(&workspace.0),
+            state.store.epoch(),
+        )));
     }
     if let Some(at) = query.at {
         // A position that was deleted has no answer any more; the store says so.
@@ -60,12 +65,24 @@ pub(super) async fn show(
     };
     let mut inferer = CausalTopology::default();
     let at = fold(&*state.store, &filter, query.at.map(Seq), &mut inferer).await?;
-    let now = if at >= head { state.clock.now() } else { last_time(&inferer.topology(Timestamp::default())) };
-    let graph = Topology { at, ..inferer.topology(now) };
+    let now = if at >= head {
+        state.clock.now()
+    } else {
+        last_time(&inferer.topology(Timestamp::default()))
+    };
+    let graph = Topology {
+        at,
+        ..inferer.topology(now)
+    };
     Ok(axum::Json(TopologyDto::new(&graph, state.store.epoch())))
 }
 
 /// The present of a past graph: its last event.
 fn last_time(graph: &Topology) -> Timestamp {
-    graph.nodes.iter().map(|node| node.last_time).max().unwrap_or_default()
+    graph
+        .nodes
+        .iter()
+        .map(|node| node.last_time)
+        .max()
+        .unwrap_or_default()
 }

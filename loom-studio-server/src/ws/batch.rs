@@ -40,7 +40,8 @@ const KIND: &str = "event_batch";
 /// Reads the frame's text. Linear time, no recursion; the entries share `frame`'s memory.
 pub(super) fn read(frame: &Bytes) -> Result<Batch, Unreadable> {
     let unreadable = |number, detail| Unreadable { number, detail };
-    let text = std::str::from_utf8(frame).map_err(|error| unreadable(None, format!("not UTF-8: {error}")))?;
+    let text = std::str::from_utf8(frame)
+        .map_err(|error| unreadable(None, format!("not UTF-8: {error}")))?;
     let view: View<'_> = match serde_json::from_str(text) {
         Ok(view) => view,
         Err(error) => {
@@ -49,33 +50,60 @@ pub(super) fn read(frame: &Bytes) -> Result<Batch, Unreadable> {
         }
     };
     if view.kind != KIND {
-        return Err(unreadable(view.batch, "expected an object of type event_batch".to_owned()));
+        return Err(unreadable(
+            view.batch,
+            "expected an object of type event_batch".to_owned(),
+        ));
     }
-    let events = view.events.ok_or_else(|| unreadable(view.batch, "\"events\" is missing".to_owned()))?;
-    let events = events.into_iter().map(|item| Incoming::Event(part(frame, item.get())));
+    let events = view
+        .events
+        .ok_or_else(|| unreadable(view.batch, "\"events\" is missing".to_owned()))?;
+    let events = events
+        .into_iter()
+        .map(|item| Incoming::Event(part(frame, item.get())));
     let observations = view.observations.unwrap_or_default().into_iter();
     let observations = observations.map(|item| Incoming::Observation(part(frame, item.get())));
-    Ok(Batch { number: view.batch, items: events.chain(observations).collect() })
+    Ok(Batch {
+        number: view.batch,
+        items: events.chain(observations).collect(),
+    })
 }
 
 /// A batch with an event that isn't JSON. The store rejects that event alone, with its index and a reason.
 fn read_leniently(frame: &Bytes, text: &str) -> Option<Batch> {
     let members = split::members(text)?;
-    let find = |name| members.iter().rfind(|(member, _)| *member == name).map(|(_, value)| *value);
+    let find = |name| {
+        members
+            .iter()
+            .rfind(|(member, _)| *member == name)
+            .map(|(_, value)| *value)
+    };
     if serde_json::from_str::<&str>(find("type")?).ok()? != KIND {
         return None;
     }
     let number = find("batch").and_then(|value| value.parse().ok());
     let events = split::items(find("events")?)?;
-    let observations = find("observations").and_then(split::items).unwrap_or_default();
-    let events = events.into_iter().map(|item| Incoming::Event(part(frame, item)));
-    let observations = observations.into_iter().map(|item| Incoming::Observation(part(frame, item)));
-    Some(Batch { number, items: events.chain(observations).collect() })
+    let observations = find("observations")
+        .and_then(split::items)
+        .unwrap_or_default();
+    let events = events
+        .into_iter()
+        .map(|item| Incoming::Event(part(frame, item)));
+    let observations = observations
+        .into_iter()
+        .map(|item| Incoming::Observation(part(frame, item)));
+    Some(Batch {
+        number,
+        items: events.chain(observations).collect(),
+    })
 }
 
 fn number_in(text: &str) -> Option<u64> {
     let members = split::members(text)?;
-    members.iter().find(|(name, _)| *name == "batch").and_then(|(_, value)| value.parse().ok())
+    members
+        .iter()
+        .find(|(name, _)| *name == "batch")
+        .and_then(|(_, value)| value.parse().ok())
 }
 
 /// A part of the frame's text, sharing its memory.
@@ -98,10 +126,13 @@ mod tests {
 
     #[test]
     fn reads_batches() {
-        let frame = Bytes::from_static(br#"{"type":"event_batch","batch":7,"events":[{"a": 1},2],"observations":[{"b":1}]}"#);
+        let frame = Bytes::from_static(
+            br#"{"type":"event_batch","batch":7,"events":[{"a": 1},2],"observations":[{"b":1}]}"#,
+        );
         assert_eq!(read(&frame).unwrap().number, Some(7));
         assert_eq!(items(read(&frame)), [r#"{"a": 1}"#, "2", r#"o:{"b":1}"#]);
-        let frame = Bytes::from_static(br#"{"type":"event_batch","batch":8,"events":[{"a":NaN},{"b":2}]}"#);
+        let frame =
+            Bytes::from_static(br#"{"type":"event_batch","batch":8,"events":[{"a":NaN},{"b":2}]}"#);
         assert_eq!(read(&frame).unwrap().number, Some(8));
         assert_eq!(items(read(&frame)), [r#"{"a":NaN}"#, r#"{"b":2}"#]);
     }

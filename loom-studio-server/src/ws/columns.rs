@@ -21,11 +21,19 @@ pub(super) struct Encoder {
 
 impl Encoder {
     pub(super) fn new(sub: u64, preview: bool) -> Self {
-        Self { sub, preview, indexes: HashMap::new(), added: Vec::new() }
+        Self {
+            sub,
+            preview,
+            indexes: HashMap::new(),
+            added: Vec::new(),
+        }
     }
 
     pub(super) fn encode(&mut self, records: &[Record], through_seq: u64) -> Events {
-        let mut cols = Columns { preview: self.preview.then(Vec::new), ..Columns::default() };
+        let mut cols = Columns {
+            preview: self.preview.then(Vec::new),
+            ..Columns::default()
+        };
         let mut obs = ObservationColumns::default();
         for record in records {
             match record {
@@ -33,7 +41,14 @@ impl Encoder {
                 Record::Observation(observation) => push_observation(observation, &mut obs),
             }
         }
-        Events { sub: self.sub, through_seq, dict: std::mem::take(&mut self.added), n: cols.seq.len(), cols, obs }
+        Events {
+            sub: self.sub,
+            through_seq,
+            dict: std::mem::take(&mut self.added),
+            n: cols.seq.len(),
+            cols,
+            obs,
+        }
     }
 
     fn event(&mut self, event: &Event, cols: &mut Columns) {
@@ -41,7 +56,11 @@ impl Encoder {
         cols.time_us.push(event.time().as_micros());
         cols.kind.push(self.index(event.kind()));
         cols.source.push(self.index(&event.from().shared()));
-        cols.target.push(event.to().map_or(-1, |to| i64::from(self.index(&to.shared()))));
+        cols.target.push(
+            event
+                .to()
+                .map_or(-1, |to| i64::from(self.index(&to.shared()))),
+        );
         cols.session.push(self.index(event.session()));
         cols.outcome.push(match event.outcome() {
             Outcome::None => 0,

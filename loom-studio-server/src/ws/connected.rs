@@ -19,19 +19,34 @@ pub(crate) struct Held<'a> {
 impl Connected {
     pub(crate) fn hold(&self, workspace: &Arc<str>, session: &Arc<str>) -> Held<'_> {
         let key = (Arc::clone(workspace), Arc::clone(session));
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(key.clone()).or_insert(0) += 1;
-        Held { connected: self, key }
+        *self
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .entry(key.clone())
+            .or_insert(0) += 1;
+        Held {
+            connected: self,
+            key,
+        }
     }
 
     pub(crate) fn contains(&self, workspace: &Arc<str>, session: &Arc<str>) -> bool {
         let key = (Arc::clone(workspace), Arc::clone(session));
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&key)
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains_key(&key)
     }
 }
 
 impl Drop for Held<'_> {
     fn drop(&mut self) {
-        let mut open = self.connected.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = self
+            .connected
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = open.get_mut(&self.key) {
             *count -= 1;
             if *count == 0 {

@@ -18,15 +18,23 @@ impl Sent {
         let none = Topology::default();
         let reset = self.0.is_none();
         let before = self.0.as_deref().unwrap_or(&none);
-        let (nodes, removed_nodes) = changes(&before.nodes, &graph.nodes, |node: &Node| node.id.as_str().to_owned());
+        let (nodes, removed_nodes) = changes(&before.nodes, &graph.nodes, |node: &Node| {
+            node.id.as_str().to_owned()
+        });
         let key = |edge: &Edge| (edge.from.as_str().to_owned(), edge.to.as_str().to_owned());
         let (edges, removed_edges) = changes(&before.edges, &graph.edges, key);
         let delta = TopologyDelta {
             sub,
             at_seq: graph.at.0,
             reset,
-            nodes: nodes.into_iter().map(|node| json(&NodeDto::from(node))).collect(),
-            edges: edges.into_iter().map(|edge| json(&EdgeDto::from(edge))).collect(),
+            nodes: nodes
+                .into_iter()
+                .map(|node| json(&NodeDto::from(node)))
+                .collect(),
+            edges: edges
+                .into_iter()
+                .map(|edge| json(&EdgeDto::from(edge)))
+                .collect(),
             removed_nodes,
             removed_edges,
         };
@@ -44,7 +52,11 @@ fn json(value: &impl Serialize) -> serde_json::Value {
 }
 
 /// New or changed items, and the keys of vanished ones. Both lists are sorted by key.
-fn changes<'a, T: PartialEq, K: Ord>(before: &'a [T], after: &'a [T], key: impl Fn(&T) -> K) -> (Vec<&'a T>, Vec<K>) {
+fn changes<'a, T: PartialEq, K: Ord>(
+    before: &'a [T],
+    after: &'a [T],
+    key: impl Fn(&T) -> K,
+) -> (Vec<&'a T>, Vec<K>) {
     let (mut changed, mut removed) = (Vec::new(), Vec::new());
     let mut old = before.iter().peekable();
     for item in after {

@@ -22,7 +22,11 @@ pub(super) type Appending<'a> = Pin<Box<dyn Future<Output = Result<Appended>> + 
 impl<'a> Producer<'a> {
     /// Begins to store a batch. The store sees batches in the order in which their futures are first polled.
     pub(super) fn append(&self, items: Vec<Incoming>) -> Appending<'a> {
-        let batch = AppendBatch { workspace: Arc::clone(&self.workspace), session: Arc::clone(&self.session), items };
+        let batch = AppendBatch {
+            workspace: Arc::clone(&self.workspace),
+            session: Arc::clone(&self.session),
+            items,
+        };
         let state = self.state;
         let session = Arc::clone(&self.session);
         Box::pin(async move {
@@ -31,7 +35,8 @@ impl<'a> Producer<'a> {
                 Ok(appended) => {
                     state.metrics.appended(appended);
                     if let Some(first) = appended.rejected.first() {
-                        let (rejected, code, index) = (appended.rejected.len(), first.code.as_str(), first.index);
+                        let (rejected, code, index) =
+                            (appended.rejected.len(), first.code.as_str(), first.index);
                         tracing::warn!(%session, rejected, index, code, "events rejected; the first of them shown");
                     }
                 }

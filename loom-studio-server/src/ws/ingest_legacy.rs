@@ -39,7 +39,9 @@ pub(super) async fn run(socket: WebSocket, producer: &Producer<'_>, framing: Fra
         };
         let text = match frame {
             Some(Ok(Message::Text(text))) => Bytes::from(text),
-            Some(Ok(Message::Binary(_))) => break Some(close(1003, "only text frames are read here")),
+            Some(Ok(Message::Binary(_))) => {
+                break Some(close(1003, "only text frames are read here"));
+            }
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => continue,
             Some(Err(error)) if is_too_large(&error) => break Some(close(1009, "frame too large")),
             Some(Ok(Message::Close(_)) | Err(_)) | None => break None,
@@ -89,7 +91,9 @@ pub(super) fn is_too_large(error: &axum::Error) -> bool {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(error) = cause {
         // The WebSocket library is no public dependency of axum: its error is known by its text.
-        if error.to_string().contains("Message too long") || error.to_string().contains("Space limit exceeded") {
+        if error.to_string().contains("Message too long")
+            || error.to_string().contains("Space limit exceeded")
+        {
             return true;
         }
         cause = error.source();

@@ -27,7 +27,11 @@ pub(super) async fn run(socket: WebSocket, producer: &Producer<'_>) {
     let limits = &producer.state.limits;
     let (sink, mut frames) = socket.split();
     let mut outbound = Outbound::new(sink, limits.send_timeout);
-    if outbound.json(&IngestFrame::Hello(hello(producer))).await.is_err() {
+    if outbound
+        .json(&IngestFrame::Hello(hello(producer)))
+        .await
+        .is_err()
+    {
         return;
     }
     let mut appending = FuturesOrdered::new();
@@ -49,7 +53,9 @@ pub(super) async fn run(socket: WebSocket, producer: &Producer<'_>) {
         };
         let (size, json) = match frame {
             Some(Ok(Message::Text(text))) => (text.len(), Ok(Bytes::from(text))),
-            Some(Ok(Message::Binary(compressed))) => (compressed.len(), inflate(&compressed, limits)),
+            Some(Ok(Message::Binary(compressed))) => {
+                (compressed.len(), inflate(&compressed, limits))
+            }
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => continue,
             Some(Err(error)) if is_too_large(&error) => break Some(close(1009, "frame too large")),
             Some(Ok(Message::Close(_)) | Err(_)) | None => break None,
@@ -57,7 +63,10 @@ pub(super) async fn run(socket: WebSocket, producer: &Producer<'_>) {
         let read = match json {
             Ok(json) => batch::read(&json),
             Err(Inflate::TooLarge) => break Some(close(1009, "inflated frame too large")),
-            Err(Inflate::NotZstd) => Err(batch::Unreadable { number: None, detail: "a binary frame must be zstd".to_owned() }),
+            Err(Inflate::NotZstd) => Err(batch::Unreadable {
+                number: None,
+                detail: "a binary frame must be zstd".to_owned(),
+            }),
         };
         let batch = match read {
             Ok(batch) => batch,
@@ -73,7 +82,9 @@ pub(super) async fn run(socket: WebSocket, producer: &Producer<'_>) {
                     code: "invalid_frame".to_owned(),
                     detail: unreadable.detail,
                 });
-                appending.push_back(futures_util::future::Either::Left(std::future::ready((0, answer))));
+                appending.push_back(futures_util::future::Either::Left(std::future::ready((
+                    0, answer,
+                ))));
                 continue;
             }
         };
@@ -142,7 +153,15 @@ enum Inflate {
 fn inflate(compressed: &[u8], limits: &Limits) -> std::result::Result<Bytes, Inflate> {
     let limit = limits.max_inflated_bytes;
     let mut json = Vec::with_capacity((compressed.len() * 4).min(limit));
-    let reader = zstd::stream::read::Decoder::with_buffer(compressed).map_err(|_| Inflate::NotZstd)?;
-    reader.take(limit as u64 + 1).read_to_end(&mut json).map_err(|_| Inflate::NotZstd)?;
-    if json.len() > limit { Err(Inflate::TooLarge) } else { Ok(json.into()) }
+    let reader =
+        zstd::stream::read::Decoder::with_buffer(compressed).map_err(|_| Inflate::NotZstd)?;
+    reader
+        .take(limit as u64 + 1)
+        .read_to_end(&mut json)
+        .map_err(|_| Inflate::NotZstd)?;
+    if json.len() > limit {
+        Err(Inflate::TooLarge)
+    } else {
+        Ok(json.into())
+    }
 }

@@ -17,7 +17,11 @@ pub(super) struct Lag {
 
 impl Lag {
     pub(super) fn new(limit: u64) -> Self {
-        Self { limit, socket_full: false, lagging: false }
+        Self {
+            limit,
+            socket_full: false,
+            lagging: false,
+        }
     }
 
     /// A frame took this long to send.

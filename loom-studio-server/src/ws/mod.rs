@@ -46,7 +46,10 @@ impl Protocol {
     }
 
     /// The first offered protocol the route knows.
-    fn choose(headers: &HeaderMap, known: &[&'static str]) -> Result<(Self, Option<&'static str>), ApiError> {
+    fn choose(
+        headers: &HeaderMap,
+        known: &[&'static str],
+    ) -> Result<(Self, Option<&'static str>), ApiError> {
         let mut offered = headers
             .get_all(header::SEC_WEBSOCKET_PROTOCOL)
             .iter()
@@ -59,21 +62,37 @@ impl Protocol {
             return Ok((Self::Original, None));
         }
         let name = offered.find_map(|name| known.iter().copied().find(|known| *known == name));
-        name.and_then(Self::from_name).map(|protocol| (protocol, name)).ok_or_else(|| {
-            let detail = format!("none of the offered WebSocket subprotocols is known here; known: {}", known.join(", "));
-            ApiError::new(StatusCode::BAD_REQUEST, "unknown_subprotocol", detail)
-        })
+        name.and_then(Self::from_name)
+            .map(|protocol| (protocol, name))
+            .ok_or_else(|| {
+                let detail = format!(
+                    "none of the offered WebSocket subprotocols is known here; known: {}",
+                    known.join(", ")
+                );
+                ApiError::new(StatusCode::BAD_REQUEST, "unknown_subprotocol", detail)
+            })
     }
 }
 
 type Upgrade = Result<WebSocketUpgrade, WebSocketUpgradeRejection>;
 
-fn upgraded(upgrade: Upgrade, state: &AppState, protocol: Option<&'static str>) -> Result<WebSocketUpgrade, ApiError> {
+fn upgraded(
+    upgrade: Upgrade,
+    state: &AppState,
+    protocol: Option<&'static str>,
+) -> Result<WebSocketUpgrade, ApiError> {
     let upgrade = upgrade.map_err(|rejection| {
-        ApiError::new(StatusCode::BAD_REQUEST, "upgrade_required", format!("this route speaks WebSocket: {}", rejection.body_text()))
+        ApiError::new(
+            StatusCode::BAD_REQUEST,
+            "upgrade_required",
+            format!("this route speaks WebSocket: {}", rejection.body_text()),
+        )
     })?;
     let limit = state.limits.max_frame_bytes;
-    Ok(upgrade.max_message_size(limit).max_frame_size(limit).protocols(protocol))
+    Ok(upgrade
+        .max_message_size(limit)
+        .max_frame_size(limit)
+        .protocols(protocol))
 }
 
 /// The query of `/ws/ingest`.
@@ -92,19 +111,31 @@ pub(crate) async fn ingest(
 ) -> Result<Response, ApiError> {
     let (protocol, name) = Protocol::choose(&headers, &[LOOM_STUDIO_V1, CLOUDEVENTS_JSON])?;
     let upgrade = upgraded(upgrade, &state, name)?;
-    let session = query.session.filter(|session| !session.is_empty() && session.len() <= 256);
+    let session = query
+        .session
+        .filter(|session| !session.is_empty() && session.len() <= 256);
     let task = state.sockets.token();
     Ok(upgrade.on_upgrade(async move |socket| {
         let _running = task;
         let _gauge = Gauge::hold(&state.metrics.ingest_connections);
-        let session = session.unwrap_or_else(|| format!("c-{:016x}", state.ids.next_id())).into();
+        let session = session
+            .unwrap_or_else(|| format!("c-{:016x}", state.ids.next_id()))
+            .into();
         let _connected = state.connected.hold(&workspace.0, &session);
-        let peer = ingest::Producer { state: &state, workspace: workspace.0, session };
+        let peer = ingest::Producer {
+            state: &state,
+            workspace: workspace.0,
+            session,
+        };
         tracing::debug!(session = %peer.session, ?protocol, "producer connected");
         match protocol {
             Protocol::LoomStudioV1 => ingest_v1::run(socket, &peer).await,
-            Protocol::Original => ingest_legacy::run(socket, &peer, ingest_legacy::Framing::EventBatch).await,
-            Protocol::CloudEventsJson => ingest_legacy::run(socket, &peer, ingest_legacy::Framing::OneEvent).await,
+            Protocol::Original => {
+                ingest_legacy::run(socket, &peer, ingest_legacy::Framing::EventBatch).await
+            }
+            Protocol::CloudEventsJson => {
+                ingest_legacy::run(socket, &peer, ingest_legacy::Framing::OneEvent).await
+            }
         }
         tracing::debug!(session = %peer.session, "producer gone");
     }))
@@ -126,7 +157,9 @@ pub(crate) async fn events(
         tracing::debug!(?protocol, "viewer connected");
         let result = match protocol {
             Protocol::LoomStudioV1 => viewer_v1::run(socket, &state, workspace.0).await,
-            Protocol::Original | Protocol::CloudEventsJson => viewer_legacy::run(socket, &state, workspace.0).await,
+            Protocol::Original | Protocol::CloudEventsJson => {
+                viewer_legacy::run(socket, &state, workspace.0).await
+            }
         };
         if let Err(error) = result {
             tracing::error!(%error, "a viewer's subscription failed");
@@ -136,5 +169,8 @@ pub(crate) async fn events(
 }
 
 fn close(code: u16, reason: &'static str) -> CloseFrame {
-    CloseFrame { code, reason: reason.into() }
+    CloseFrame {
+        code,
+        reason: reason.into(),
+    }
 }

@@ -62,13 +62,24 @@ mod tests {
         let members = members(text).unwrap();
         assert_eq!(members[0], ("type", r#""event_batch""#));
         assert_eq!(members[2], ("n", "1"));
-        assert_eq!(items(members[1].1).unwrap(), [r#"{"a": NaN, "b": "],}"}"#, r#"{"c": [1, {"d": "\""}]}"#]);
+        assert_eq!(
+            items(members[1].1).unwrap(),
+            [r#"{"a": NaN, "b": "],}"}"#, r#"{"c": [1, {"d": "\""}]}"#]
+        );
         assert_eq!(items("[]").unwrap(), [""; 0]);
     }
 
     #[test]
     fn gives_up_on_what_does_not_close() {
-        for text in ["", "{", "[1]", r#"{"a": [}"#, r#"{"a": "}"#, r#"{"a": 1]}"#, "{1:2}"] {
+        for text in [
+            "",
+            "{",
+            "[1]",
+            r#"{"a": [}"#,
+            r#"{"a": "}"#,
+            r#"{"a": 1]}"#,
+            "{1:2}",
+        ] {
             assert_eq!(members(text), None, "{text}");
         }
     }

@@ -26,7 +26,13 @@ pub(super) async fn run(socket: WebSocket, state: &AppState, workspace: Arc<str>
     let mut sent_graph = graph_delta::Sent::default();
     let mut graph_ticks = interval(SLOW_INTERVAL);
     graph_ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut subscription = state.store.subscribe(StartAt::Head, EventFilter::workspace(Arc::clone(&workspace))).await?;
+    let mut subscription = state
+        .store
+        .subscribe(
+            StartAt::Head,
+            EventFilter::workspace(Arc::clone(&workspace)),
+        )
+        .await?;
     loop {
         let sent = tokio::select! {
             biased;
@@ -68,17 +74,29 @@ pub(super) async fn run(socket: WebSocket, state: &AppState, workspace: Arc<str>
     }
 }
 
-async fn deliver(outbound: &mut Outbound, lag: &mut Lag, delivery: Delivery) -> std::result::Result<(), PeerGone> {
+async fn deliver(
+    outbound: &mut Outbound,
+    lag: &mut Lag,
+    delivery: Delivery,
+) -> std::result::Result<(), PeerGone> {
     if let Some(range) = delivery.gap {
         gap(outbound, range).await?;
     }
     for record in delivery.records {
-        let Record::Event(event) = record else { continue };
-        let stored = StoredEvent { stamps: event.stamps(), event };
+        let Record::Event(event) = record else {
+            continue;
+        };
+        let stored = StoredEvent {
+            stamps: event.stamps(),
+            event,
+        };
         let mut frame = br#"{"type":"event","data":"#.to_vec();
         frame.extend(event_json(&stored));
         frame.push(b'}');
-        #[expect(clippy::disallowed_methods, reason = "measures how long the peer's socket was full")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "measures how long the peer's socket was full"
+        )]
         let started = Instant::now();
         outbound.text(frame).await?;
         lag.sent(started.elapsed());
@@ -88,5 +106,7 @@ async fn deliver(outbound: &mut Outbound, lag: &mut Lag, delivery: Delivery) -> 
 
 async fn gap(outbound: &mut Outbound, (from, to): (Seq, Seq)) -> std::result::Result<(), PeerGone> {
     let data = serde_json::json!({"from_seq": from.0, "to_seq": to.0});
-    outbound.json(&serde_json::json!({"type": "gap", "data": data})).await
+    outbound
+        .json(&serde_json::json!({"type": "gap", "data": data}))
+        .await
 }

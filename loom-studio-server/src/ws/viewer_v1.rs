@@ -18,7 +18,8 @@ use super::{close, graph_delta};
 use crate::error::ApiError;
 use crate::metrics::count;
 use crate::protocol::{
-    ClientFrame, Counters, From, Gap, GapReason, LOOM_STUDIO_V1, SubscribeFilter, ViewerError, ViewerFrame, ViewerHello,
+    ClientFrame, Counters, From, Gap, GapReason, LOOM_STUDIO_V1, SubscribeFilter, ViewerError,
+    ViewerFrame, ViewerHello,
 };
 use crate::routes::filter;
 use crate::state::{AppState, FRAME_INTERVAL, SERVER, SLOW_INTERVAL};
@@ -31,7 +32,11 @@ const MAX_UNREADABLE: u32 = 16;
 const GRAPH_REFRESH: Duration = Duration::from_secs(1);
 
 /// Serves one viewer until it goes or the server stops.
-pub(super) async fn run(socket: WebSocket, state: &AppState, workspace: Arc<str>) -> loom_studio_core::Result<()> {
+pub(super) async fn run(
+    socket: WebSocket,
+    state: &AppState,
+    workspace: Arc<str>,
+) -> loom_studio_core::Result<()> {
     let (sink, mut frames) = socket.split();
     let mut viewer = Viewer {
         outbound: Outbound::new(sink, state.limits.send_timeout),
@@ -63,7 +68,10 @@ pub(super) async fn run(socket: WebSocket, state: &AppState, workspace: Arc<str>
             return Ok(());
         }
         if viewer.unreadable_frames > MAX_UNREADABLE {
-            viewer.outbound.close(close(1008, "too many unreadable frames")).await;
+            viewer
+                .outbound
+                .close(close(1008, "too many unreadable frames"))
+                .await;
             drain(&mut frames).await;
             return Ok(());
         }
@@ -100,14 +108,19 @@ enum Turn {
 
 type Sent = Result<(), PeerGone>;
 
-#[expect(clippy::disallowed_methods, reason = "paces frames and measures how long the peer's socket was full")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "paces frames and measures how long the peer's socket was full"
+)]
 fn now() -> Instant {
     Instant::now()
 }
 
 impl Active {
     fn window_full(&self) -> bool {
-        self.window.as_ref().is_some_and(|(size, open)| open.len() >= *size)
+        self.window
+            .as_ref()
+            .is_some_and(|(size, open)| open.len() >= *size)
     }
 
     async fn turn(&mut self) -> loom_studio_core::Result<Turn> {
@@ -156,12 +169,16 @@ impl Viewer<'_> {
     }
 
     async fn act(&mut self, turn: Turn) -> Sent {
-        let Some(active) = &mut self.active else { return Ok(()) };
+        let Some(active) = &mut self.active else {
+            return Ok(());
+        };
         match turn {
             Turn::Deliver(delivery) => {
                 if let Some(range) = delivery.gap {
                     count(&self.state.metrics.viewer_gaps, 1);
-                    self.outbound.json(&gap(active.sub, range, GapReason::Retention)).await?;
+                    self.outbound
+                        .json(&gap(active.sub, range, GapReason::Retention))
+                        .await?;
                 }
                 let frame = active.encoder.encode(&delivery.records, delivery.through.0);
                 if let Some((_, open)) = &mut active.window {
@@ -176,7 +193,9 @@ impl Viewer<'_> {
             Turn::Resume => match active.subscription.skip_to_head() {
                 Some(range) => {
                     count(&self.state.metrics.viewer_gaps, 1);
-                    self.outbound.json(&gap(active.sub, range, GapReason::Lagging)).await
+                    self.outbound
+                        .json(&gap(active.sub, range, GapReason::Lagging))
+                        .await
                 }
                 None => Ok(()),
             },
@@ -186,16 +205,26 @@ impl Viewer<'_> {
 
     /// What is sent at most ten times a second: counters to a viewer that lags, and the graph.
     async fn slow_turn(&mut self) -> Sent {
-        let Some(active) = &mut self.active else { return Ok(()) };
+        let Some(active) = &mut self.active else {
+            return Ok(());
+        };
         if active.lag.is_lagging() {
             let skipped = active.subscription.lag();
             let head_seq = active.subscription.position().0 + skipped;
             let started = now();
-            self.outbound.json(&ViewerFrame::Counters(Counters { sub: active.sub, head_seq, skipped })).await?;
+            self.outbound
+                .json(&ViewerFrame::Counters(Counters {
+                    sub: active.sub,
+                    head_seq,
+                    skipped,
+                }))
+                .await?;
             active.lag.sent(started.elapsed());
             return Ok(());
         }
-        let Some((sent, at, looked)) = &mut active.graph else { return Ok(()) };
+        let Some((sent, at, looked)) = &mut active.graph else {
+            return Ok(());
+        };
         let through = self.state.live.through();
         if through == *at && looked.elapsed() < GRAPH_REFRESH {
             return Ok(());
@@ -209,7 +238,14 @@ impl Viewer<'_> {
 
     async fn hear(&mut self, text: &str) -> Sent {
         match serde_json::from_str::<ClientFrame>(text) {
-            Ok(ClientFrame::Subscribe { sub, from, filter, preview, topology, window }) => {
+            Ok(ClientFrame::Subscribe {
+                sub,
+                from,
+                filter,
+                preview,
+                topology,
+                window,
+            }) => {
                 // A subscribe that can't be followed ends the subscription before it too: the client has moved on.
                 self.active = None;
                 match self.subscribe(sub, from, &filter).await {
@@ -224,15 +260,24 @@ impl Viewer<'_> {
                             window: window.map(|size| (size.max(1) as usize, VecDeque::new())),
                             not_before: now(),
                             slow,
-                            graph: topology.then(|| (graph_delta::Sent::default(), Seq(u64::MAX), now())),
+                            graph: topology
+                                .then(|| (graph_delta::Sent::default(), Seq(u64::MAX), now())),
                         });
                         Ok(())
                     }
-                    Err(problem) => self.refuse(Some(sub), problem.code(), problem.detail()).await,
+                    Err(problem) => {
+                        self.refuse(Some(sub), problem.code(), problem.detail())
+                            .await
+                    }
                 }
             }
             Ok(ClientFrame::Ack { sub, through_seq }) => {
-                if let Some((_, open)) = self.active.as_mut().filter(|active| active.sub == sub).and_then(|active| active.window.as_mut()) {
+                if let Some((_, open)) = self
+                    .active
+                    .as_mut()
+                    .filter(|active| active.sub == sub)
+                    .and_then(|active| active.window.as_mut())
+                {
                     while open.front().is_some_and(|sent| *sent <= through_seq) {
                         open.pop_front();
                     }
@@ -248,20 +293,33 @@ impl Viewer<'_> {
                 self.refuse(None, "unknown_replay", &detail).await
             }
             Ok(ClientFrame::UnfollowReplay { session_id: _ }) => Ok(()),
-            Err(error) => self.unreadable(None, "invalid_frame", &error.to_string()).await,
+            Err(error) => {
+                self.unreadable(None, "invalid_frame", &error.to_string())
+                    .await
+            }
         }
     }
 
-    async fn subscribe(&self, sub: u64, from: Option<From>, conditions: &SubscribeFilter) -> Result<Subscription, ApiError> {
+    async fn subscribe(
+        &self,
+        sub: u64,
+        from: Option<From>,
+        conditions: &SubscribeFilter,
+    ) -> Result<Subscription, ApiError> {
         let start = match from {
             None => StartAt::Head,
             Some(From::Last { last }) => StartAt::Last(last),
             Some(From::After { after_seq, epoch }) => {
                 let epoch = match epoch {
-                    Some(text) => text.parse::<Epoch>().map_err(|_| ApiError::invalid("epoch: expected 16 hexadecimal digits"))?,
+                    Some(text) => text
+                        .parse::<Epoch>()
+                        .map_err(|_| ApiError::invalid("epoch: expected 16 hexadecimal digits"))?,
                     None => self.state.store.epoch(),
                 };
-                StartAt::After { seq: Seq(after_seq), epoch }
+                StartAt::After {
+                    seq: Seq(after_seq),
+                    epoch,
+                }
             }
         };
         let filter: EventFilter = filter::read(&self.workspace, conditions)?;
@@ -276,11 +334,20 @@ impl Viewer<'_> {
     }
 
     async fn refuse(&mut self, sub: Option<u64>, code: &str, detail: &str) -> Sent {
-        let error = ViewerError { sub, code: code.to_owned(), detail: detail.to_owned() };
+        let error = ViewerError {
+            sub,
+            code: code.to_owned(),
+            detail: detail.to_owned(),
+        };
         self.outbound.json(&ViewerFrame::Error(error)).await
     }
 }
 
 fn gap(sub: u64, (from, to): (Seq, Seq), reason: GapReason) -> ViewerFrame {
-    ViewerFrame::Gap(Gap { sub, from_seq: from.0, to_seq: to.0, reason })
+    ViewerFrame::Gap(Gap {
+        sub,
+        from_seq: from.0,
+        to_seq: to.0,
+        reason,
+    })
 }
