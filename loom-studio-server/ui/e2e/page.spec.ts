@@ -143,7 +143,7 @@ describe('the log', () => {
     await page.locator('#event-1').click();
     const panel = page.getByRole('region', { name: 'Event details' });
     await panel.getByRole('heading', { name: 'Event #1' }).waitFor();
-    await panel.getByRole('treeitem', { name: /task: "Report on/ }).waitFor();
+    await panel.getByRole('treeitem').filter({ hasText: 'Report on' }).waitFor();
     await panel.getByRole('button', { name: '#14 node.response' }).first().click();
     await panel.getByRole('heading', { name: 'Event #14' }).waitFor();
     await panel.getByRole('treeitem', { name: /final_output/ }).waitFor();

@@ -86,7 +86,7 @@ describe('DataServer', () => {
       send({ type: 'step', id: 1, seq, delta });
       return last('stepped').seq;
     };
-    expect([step(null, 1), step(7, 1), step(7, -1), step(8, 1), step(8, -1), step(19, 5), step(3, -Infinity), step(3, Infinity)]).toEqual([19, 9, 5, 9, 7, 19, 1, 19]);
+    expect([step(null, 1), step(null, -Infinity), step(7, 1), step(7, -1), step(8, 1), step(8, -1), step(19, 5), step(3, -Infinity), step(3, Infinity)]).toEqual([19, 1, 9, 5, 9, 7, 19, 1, 19]);
     send({ type: 'filter', id: 2, text: 'type:none' });
     expect(step(null, 1)).toBeNull();
   });

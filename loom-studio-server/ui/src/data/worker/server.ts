@@ -206,7 +206,7 @@ export class DataServer {
     this.#ports.post(message, [seq, timeUs, bytes, outcome, gapTo].map(({ buffer }) => buffer as ArrayBuffer));
   }
 
-  /** From `seq` (or from the newest row) `delta` rows on, kept within the view. */
+  /** From `seq` `delta` rows on, kept within the view. From nowhere: the newest row, or the oldest when going to the start. */
   #step(id: number, seq: number | null, delta: number): void {
     const view = this.#view;
     const columns = this.#connection?.ingest.columns;
@@ -216,7 +216,7 @@ export class DataServer {
       this.#ports.post({ type: 'stepped', id, seq: null, ordinal: 0 });
       return;
     }
-    let ordinal = view.end - 1;
+    let ordinal = delta === Number.NEGATIVE_INFINITY ? view.first : view.end - 1;
     if (seq !== null) {
       const at = view.ordinalOf(seq);
       const isThere = at < view.end && columns.seq(view.rowAt(at)) === seq;

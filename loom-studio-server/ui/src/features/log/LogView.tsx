@@ -41,17 +41,26 @@ export default function LogView() {
     grid.current?.focus();
   }, []);
 
+  // Each step starts from where the one before it arrived, however fast the keys come.
+  const latest = useRef({ cursor, openSeq });
+  useEffect(() => {
+    latest.current = { cursor, openSeq };
+  }, [cursor, openSeq]);
+  const steps = useRef(Promise.resolve());
   const move = useCallback(
     (delta: number) => {
-      void client.step(cursor, delta).then(({ seq, ordinal }) => {
+      steps.current = steps.current.then(async () => {
+        const { seq, ordinal } = await client.step(latest.current.cursor, delta);
         if (seq === null) return;
+        const isOpen = latest.current.openSeq !== null;
+        latest.current = { cursor: seq, openSeq: isOpen ? seq : null };
         setFollowing(false);
         setCursor(seq);
-        if (openSeq !== null) selectEvent(seq);
+        if (isOpen) selectEvent(seq);
         grid.current?.reveal(ordinal);
       });
     },
-    [client, cursor, openSeq],
+    [client],
   );
 
   useEffect(() => {
@@ -70,7 +79,9 @@ export default function LogView() {
           move(action.delta);
           break;
         case 'open':
-          if (cursor !== null) open(cursor);
+          void steps.current.then(() => {
+            if (latest.current.cursor !== null) open(latest.current.cursor);
+          });
           break;
         case 'close':
           if (openSeq !== null) close();
@@ -91,7 +102,7 @@ export default function LogView() {
     return () => {
       window.removeEventListener('keydown', onKey);
     };
-  }, [close, cursor, move, open, openSeq]);
+  }, [close, move, open, openSeq]);
 
   const wantsFocus = useSyncExternalStore(wantsFilterFocus.subscribe, wantsFilterFocus.get);
   useEffect(() => {
