@@ -1,1 +1,0 @@
-//! The suite every [`EventStore`](crate::EventStore) must pass.
