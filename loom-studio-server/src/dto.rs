@@ -139,7 +139,7 @@ pub(crate) struct ObservationDto {
     changed: Box<RawValue>,
 }
 
-fn link(link: Link) -> LinkDto {
+fn link(link: &Link) -> LinkDto {
     LinkDto {
         seq: link.event.seq().0,
         id: link.event.id().to_string(),
@@ -161,7 +161,7 @@ fn raw(json: Vec<u8>) -> Box<RawValue> {
 impl EventDetail {
     pub(crate) fn new(
         stored: &StoredEvent,
-        links: Links,
+        links: &Links,
         observations: &[Arc<Observation>],
     ) -> Self {
         let event: &Event = &stored.event;
@@ -172,10 +172,10 @@ impl EventDetail {
             session_id: event.session().to_string(),
             time: event.time().to_string(),
             links: LinksDto {
-                cause: links.cause.map(link),
-                request: links.request.map(link),
-                response: links.response.map(link),
-                effects: links.effects.into_iter().map(link).collect(),
+                cause: links.cause.as_ref().map(link),
+                request: links.request.as_ref().map(link),
+                response: links.response.as_ref().map(link),
+                effects: links.effects.iter().map(link).collect(),
             },
             observations: observations
                 .iter()
@@ -357,7 +357,7 @@ pub(crate) struct SessionDto {
 }
 
 impl SessionDto {
-    pub(crate) fn new(session: Session, connected: bool) -> Self {
+    pub(crate) fn new(session: &Session, connected: bool) -> Self {
         Self {
             first_seq: session.first_seq.0,
             last_seq: session.last_seq.0,

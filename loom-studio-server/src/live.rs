@@ -15,11 +15,14 @@ const STEP: usize = 1024;
 /// Statuses change with time alone (a call times out): a graph is computed anew when it is this old.
 const MAX_AGE_NANOS: i64 = 1_000_000_000;
 
+/// A graph, and when it was made.
+type Made = (Timestamp, Arc<Topology>);
+
 /// Topology and sessions, folded as records become durable.
 #[derive(Debug)]
 pub(crate) struct Live {
     folds: Mutex<Folds>,
-    graphs: Mutex<HashMap<Arc<str>, (Timestamp, Arc<Topology>)>>,
+    graphs: Mutex<HashMap<Arc<str>, Made>>,
     through: watch::Sender<Seq>,
     clock: Arc<dyn Clock>,
 }

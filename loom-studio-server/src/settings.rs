@@ -91,7 +91,7 @@ impl Default for Limits {
             legacy_backlog_bytes: 32 << 20,
             lag_records: 50_000,
             header_timeout: Duration::from_secs(15),
-            send_timeout: Duration::from_secs(60),
+            send_timeout: Duration::from_mins(1),
             shutdown_timeout: Duration::from_secs(10),
         }
     }

@@ -23,7 +23,7 @@ struct Files;
 const API_PREFIXES: [&str; 4] = ["/api/", "/ws/", "/events", "/metrics"];
 const NOT_BUILT: &str = "<!doctype html><title>Loom Studio</title><p>This server was built without its web page. Build it with <code>npm ci && npm run build</code> in <code>loom-studio-server/ui</code>, then build the server again.";
 
-/// Hashes of inline styles that a library of the page sets; the page's build writes them.
+/// Hashes of style elements that a library of the page adds; the page's build writes them.
 #[derive(Debug, Default, Deserialize)]
 struct CspHashes {
     #[serde(rename = "style-src", default)]
@@ -35,18 +35,12 @@ static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
     let hashes: CspHashes = Files::get("csp-hashes.json")
         .and_then(|file| serde_json::from_slice(&file.data).ok())
         .unwrap_or_default();
-    let quoted: String = hashes
+    let quoted = hashes
         .style
         .iter()
-        .map(|hash| format!(" '{hash}'"))
-        .collect();
-    let unsafe_hashes = if quoted.is_empty() {
-        ""
-    } else {
-        " 'unsafe-hashes'"
-    };
+        .fold(String::new(), |quoted, hash| quoted + " '" + hash + "'");
     let policy = format!(
-        "default-src 'none'; script-src 'self'; style-src 'self'{unsafe_hashes}{quoted}; img-src 'self' data:; font-src 'self'; connect-src 'self'; \
+        "default-src 'none'; script-src 'self'; style-src 'self'{quoted}; img-src 'self' data:; font-src 'self'; connect-src 'self'; \
          worker-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     );
     HeaderValue::from_str(&policy)
@@ -90,15 +84,12 @@ pub(crate) async fn page(method: Method, uri: Uri, headers: HeaderMap) -> Respon
 }
 
 fn serve(name: &str, file: &EmbeddedFile, headers: &HeaderMap) -> Response {
-    let hash: String = file
-        .metadata
-        .sha256_hash()
-        .iter()
-        .take(16)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
     // Weak, because the same tag stands for the compressed and the plain form.
-    let tag = format!("W/\"{hash}\"");
+    let hash = file.metadata.sha256_hash();
+    let tag = hash
+        .first_chunk()
+        .map_or(0, |head| u128::from_be_bytes(*head));
+    let tag = format!("W/\"{tag:032x}\"");
     // Names under assets/ carry a hash of their content.
     let cache = if name.starts_with("assets/") {
         "public, max-age=31536000, immutable"

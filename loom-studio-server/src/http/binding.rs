@@ -126,16 +126,13 @@ fn binary(
     if event.len() > 1 {
         event.push(',');
     }
-    match json {
-        Some(json) => {
-            event.push_str("\"data\":");
-            event.push_str(json.get());
-        }
-        None => {
-            event.push_str("\"data_base64\":\"");
-            STANDARD.encode_string(body, &mut event);
-            event.push('"');
-        }
+    if let Some(json) = json {
+        event.push_str("\"data\":");
+        event.push_str(json.get());
+    } else {
+        event.push_str("\"data_base64\":\"");
+        STANDARD.encode_string(body, &mut event);
+        event.push('"');
     }
     event.push('}');
     Ok(event.into())

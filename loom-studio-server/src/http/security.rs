@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
+use axum::http::uri::Authority;
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -89,7 +90,7 @@ impl Guard {
     fn check(&self, uri: &Uri, headers: &HeaderMap) -> Result<Workspace, ApiError> {
         let host = uri
             .authority()
-            .map(|authority| authority.as_str())
+            .map(Authority::as_str)
             .or_else(|| text(headers, &header::HOST));
         if !host.is_some_and(|host| self.allows_host(host)) {
             let detail = "this Host is not allowed; a proxy's name is allowed with --allow-host";

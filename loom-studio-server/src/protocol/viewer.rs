@@ -105,6 +105,10 @@ impl SubscribeFilter {
 /// What the server sends to a viewer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "frames are made one at a time and written at once"
+)]
 pub enum ViewerFrame {
     /// The first frame.
     Hello(ViewerHello),

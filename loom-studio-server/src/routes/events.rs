@@ -207,5 +207,5 @@ pub(super) async fn show(
         .filter(|stored| *stored.event.workspace() == workspace.0)
         .ok_or_else(none)?;
     let links = links(&*state.store, &stored.event).await?;
-    Ok(axum::Json(EventDetail::new(&stored, links, &observations)))
+    Ok(axum::Json(EventDetail::new(&stored, &links, &observations)))
 }

@@ -24,7 +24,7 @@ pub(super) async fn list(
         .into_iter()
         .map(|session| {
             let connected = state.connected.contains(&session.workspace, &session.id);
-            SessionDto::new(session, connected)
+            SessionDto::new(&session, connected)
         })
         .collect();
     Ok(axum::Json(SessionsDto {

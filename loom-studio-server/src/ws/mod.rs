@@ -129,12 +129,14 @@ pub(crate) async fn ingest(
         };
         tracing::debug!(session = %peer.session, ?protocol, "producer connected");
         match protocol {
-            Protocol::LoomStudioV1 => ingest_v1::run(socket, &peer).await,
+            Protocol::LoomStudioV1 => {
+                ingest_v1::run(socket, &peer).await;
+            }
             Protocol::Original => {
-                ingest_legacy::run(socket, &peer, ingest_legacy::Framing::EventBatch).await
+                ingest_legacy::run(socket, &peer, ingest_legacy::Framing::EventBatch).await;
             }
             Protocol::CloudEventsJson => {
-                ingest_legacy::run(socket, &peer, ingest_legacy::Framing::OneEvent).await
+                ingest_legacy::run(socket, &peer, ingest_legacy::Framing::OneEvent).await;
             }
         }
         tracing::debug!(session = %peer.session, "producer gone");
