@@ -214,7 +214,7 @@ describe('the topology', () => {
     await producer.send(traffic.runs(3));
     await open('topology', 3 * PER_RUN);
     const counts = (): Promise<string> => page.getByTestId('topology-counts').innerText();
-    await eventually(counts, '7 nodes · 6 edges');
+    await eventually(counts, '7 nodes · 12 edges');
     const drawn = (): Promise<string | null> => page.getByRole('img', { name: /Topology graph/ }).getAttribute('data-nodes');
     await eventually(drawn, RUN_NODES.join(' '));
     await page.keyboard.press('t');
@@ -254,7 +254,7 @@ describe('the topology', () => {
     await details.getByText('/node/tool/search', { exact: true }).waitFor();
     await page.reload();
     await details.getByText('/node/tool/search', { exact: true }).waitFor();
-    await details.getByRole('button', { name: 'agent/planner' }).click();
+    await details.getByRole('table', { name: 'Incoming' }).getByRole('button', { name: 'agent/planner' }).click();
     await details.getByRole('heading', { name: 'agent/planner → tool/search' }).waitFor();
     await details.getByRole('button', { name: 'Show its events in the log' }).click();
     await eventually(resultCount, '4 of 56 events');

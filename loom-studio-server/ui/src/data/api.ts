@@ -1,5 +1,5 @@
 import { parseExact } from '../shared/lib/exactJson';
-import type { EventDetail, Problem, TopologyEdge, TopologyNode } from './types';
+import type { EventDetail, Problem, TopologyAnswer } from './types';
 import { currentUrlState } from './useUrlState';
 
 /** A problem document, or a network failure (`code` `unreachable`). */
@@ -46,13 +46,6 @@ async function getText(path: string, query: Record<string, string>, signal: Abor
 /** One event with its links. Its numbers keep the digits that were sent. */
 export async function fetchEvent(seq: number, signal: AbortSignal): Promise<EventDetail> {
   return parseExact(await getText(`/api/events/${String(seq)}`, {}, signal)) as EventDetail;
-}
-
-export interface TopologyAnswer {
-  nodes: TopologyNode[];
-  edges: TopologyEdge[];
-  at: number;
-  epoch: string;
 }
 
 /** The topology as it was when `at` was the newest record. */

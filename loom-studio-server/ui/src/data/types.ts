@@ -1,69 +1,42 @@
-/** The REST shapes this page reads, as `docs/http-api.md` gives them. Members the page doesn't use are left out. */
+import type { components } from './api.gen';
+
+/**
+ * The REST shapes this page reads, from the server's own description (`npm run api`). The description leaves three
+ * things to the prose of `docs/http-api.md`: that members which can be `null` are always there, which words a string may
+ * be, and that an event's members are free.
+ */
+type Schemas = components['schemas'];
+
+/** Every member present, all the way down. */
+type Present<T> = T extends (infer Item)[] ? Present<Item>[] : T extends object ? { [Key in keyof T]-?: Present<T[Key]> } : T;
+
+type With<T, Changes> = Omit<T, keyof Changes> & Changes;
+
+type FreeObject = Record<string, unknown>;
 
 export type NodeStatus = 'idle' | 'running' | 'error';
 
-export interface TopologyNode {
-  id: string;
-  type: string;
-  name: string;
-  role: string | null;
-  status: NodeStatus;
-  status_reason: string | null;
-  metadata: Record<string, unknown>;
-  evidence: Record<string, { seq: number; rule: string } | undefined>;
-  events: number;
-  open_calls: number;
-  errors: number;
-  first_seq: number;
-  last_seq: number;
-  last_time: string;
-}
+/** Only what has evidence is named in `evidence`. */
+export type TopologyNode = With<
+  Present<Schemas['NodeDto']>,
+  { status: NodeStatus; metadata: FreeObject; evidence: { type?: Present<Schemas['ProofDto']> | null } }
+>;
 
-export interface TopologyEdge {
-  from: string;
-  to: string;
-  count: number;
-  open: number;
-  errors: number;
-  latency_ms: { p50: number; p95: number; p99: number } | null;
-  last_seq: number;
-  last_time: string;
-}
+export type TopologyEdge = Present<Schemas['EdgeDto']>;
 
-export interface EventLink {
-  seq: number;
-  id: string;
-  type: string;
-  source: string;
-  target: string | null;
-  trust: 'causation' | 'request_id' | 'traceparent';
-}
+export type TopologyAnswer = With<Present<Schemas['TopologyDto']>, { nodes: TopologyNode[]; edges: TopologyEdge[] }>;
 
-export interface Observation {
-  seq: number;
-  phase: 'pre' | 'post' | 'blocked' | 'timeout' | 'raised';
-  at: string;
-  changed: Record<string, unknown>;
-}
+export type EventLink = With<Present<Schemas['LinkDto']>, { trust: 'causation' | 'request_id' | 'traceparent' }>;
 
-export interface EventDetail {
-  event: Record<string, unknown>;
-  source: string;
-  target: string | null;
-  session_id: string;
-  time: string;
-  links: {
-    cause: EventLink | null;
-    request: EventLink | null;
-    response: EventLink | null;
-    effects: EventLink[];
-  };
-  observations: Observation[];
-}
+export type Observation = With<Present<Schemas['ObservationDto']>, { changed: FreeObject }>;
 
-export interface Problem {
-  code: string;
-  title: string;
-  detail: string;
-  status: number;
-}
+export type EventDetail = With<
+  Present<Schemas['EventDetail']>,
+  {
+    event: FreeObject;
+    links: { cause: EventLink | null; request: EventLink | null; response: EventLink | null; effects: EventLink[] };
+    observations: Observation[];
+  }
+>;
+
+export type Problem = Schemas['Problem'];

@@ -86,14 +86,14 @@ function Last({ seq, time }: { seq: number; time: string }) {
 function NodeDetails({ node, topology, onSelect }: { node: TopologyNode; topology: Topology; onSelect: (selection: Selection) => void }) {
   const t = useT();
   const edges = [...topology.edges.values()];
-  const evidence = node.evidence['type'];
+  const evidence = node.evidence.type ?? null;
   return (
     <>
       <dl className={css['facts']}>
         <Fact label={t('topology.name')}>{node.id}</Fact>
         <Fact label={t('topology.type')}>
           {t(lookOf(node.type).label)}{' '}
-          {evidence === undefined ? (
+          {evidence === null ? (
             <span className={css['muted']}>({t('topology.noEvidence')})</span>
           ) : (
             <SeqLink seq={evidence.seq}>{t('topology.evidence', { seq: String(evidence.seq), rule: evidence.rule })}</SeqLink>
@@ -146,7 +146,7 @@ function EdgeList({ title, edges, end, onSelect }: EdgeListProps) {
   return (
     <section>
       <h3>{title}</h3>
-      <table className={css['edges']}>
+      <table className={css['edges']} aria-label={title}>
         <thead>
           <tr>
             <th scope="col">{t(end === 'to' ? 'topology.to' : 'topology.from')}</th>
