@@ -70,7 +70,7 @@ deny() {
 }
 
 doc() {
-  RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --workspace
+  RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --workspace --all-features
 }
 
 test() {
