@@ -131,9 +131,10 @@ impl<'a> Members<'a> {
         let kind = required(self.kind, RejectCode::MissingType, "type")?;
         let filled = |value: LenientStr<'a>| value.0.filter(|text| !text.is_empty());
         let nested = self.nested;
-        let reply = self
-            .data
-            .map_or_else(Reply::default, |data| Reply::read(&kind, data.get()));
+        let reply = self.data.map_or_else(
+            || Reply::read(&kind, ""),
+            |data| Reply::read(&kind, data.get()),
+        );
         Ok(Envelope {
             subject: filled(self.subject),
             time: self.time.0.and_then(|time| Timestamp::parse_rfc3339(&time)),

@@ -5,6 +5,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 
 /// A string, borrowed where it has no escapes; `None` for `null` and every other type.
 #[derive(Debug, Default)]
@@ -13,6 +14,40 @@ pub(crate) struct LenientStr<'a>(pub(crate) Option<Cow<'a, str>>);
 /// A number, or a string that holds one; `None` for every other value.
 #[derive(Debug, Default)]
 pub(crate) struct LenientNumber(pub(crate) Option<f64>);
+
+/// Visits the members of an object; a value of another type has none. A repeated name comes each time, so a caller that overwrites keeps the last.
+///
+/// Unlike a derived structure it takes no array for an object and doesn't stop at a repeated name.
+pub(crate) fn each_member<'a>(
+    json: &'a str,
+    visit: impl FnMut(&str, &'a RawValue),
+) -> serde_json::Result<()> {
+    struct Members<F>(F);
+    impl<'de, F: FnMut(&str, &'de RawValue)> Visitor<'de> for Members<F> {
+        type Value = ();
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+        fn visit_map<A: MapAccess<'de>>(mut self, mut entries: A) -> Result<(), A::Error> {
+            while let Some(LenientStr(name)) = entries.next_key::<LenientStr<'de>>()? {
+                let value = entries.next_value()?;
+                (self.0)(name.as_deref().unwrap_or_default(), value);
+            }
+            Ok(())
+        }
+    }
+    if json.trim_ascii_start().starts_with('{') {
+        let mut deserializer = serde_json::Deserializer::from_str(json);
+        deserializer.deserialize_map(Members(visit))?;
+        deserializer.end()?;
+    }
+    Ok(())
+}
+
+/// The string a value holds; `None` for every other type.
+pub(crate) fn text_of(value: &RawValue) -> Option<Cow<'_, str>> {
+    serde_json::from_str::<LenientStr<'_>>(value.get()).ok()?.0
+}
 
 macro_rules! skip_others {
     ($value:ty, $empty:expr; $($visit:ident: $from:ty),*) => {

@@ -25,5 +25,6 @@ pub use reply::{Outcome, Reply};
 pub use trace::{SpanId, TraceContext, TraceId};
 
 pub(crate) use json::{changed_members, strip_reserved};
+pub(crate) use lenient::each_member;
 pub(crate) use record::EventParts;
 pub(crate) use time::resolve_time;

@@ -22,7 +22,7 @@ impl NodeId {
             "" => address,
             trimmed => trimmed,
         };
-        if trimmed.starts_with('/') || is_absolute_uri(trimmed) {
+        if trimmed.is_empty() || trimmed.starts_with('/') || is_absolute_uri(trimmed) {
             Cow::Borrowed(trimmed)
         } else if trimmed.starts_with("node/") || trimmed.starts_with("user/") {
             Cow::Owned(format!("/{trimmed}"))
@@ -109,6 +109,7 @@ mod tests {
             "node/",
             ":",
             "x//",
+            "",
         ] {
             let once = NodeId::normalize(address).into_owned();
             assert_eq!(NodeId::normalize(&once), once, "{address}");

@@ -3,10 +3,9 @@
 use std::borrow::Cow;
 use std::str::FromStr;
 
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::lenient::{LenientNumber, LenientStr};
+use super::lenient::{LenientNumber, LenientStr, each_member, text_of};
 use super::{EventLimits, Reject, RejectCode};
 use crate::clock::Timestamp;
 
@@ -75,17 +74,12 @@ pub struct ObservationDraft<'a> {
     pub changed: Option<&'a str>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default)]
 struct View<'a> {
-    #[serde(borrow, default)]
-    source: LenientStr<'a>,
-    #[serde(borrow, default)]
-    of: LenientStr<'a>,
-    #[serde(borrow, default)]
-    phase: LenientStr<'a>,
-    #[serde(borrow, default)]
+    source: Option<Cow<'a, str>>,
+    of: Option<Cow<'a, str>>,
+    phase: Option<Cow<'a, str>>,
     at: Option<&'a RawValue>,
-    #[serde(borrow, default)]
     changed: Option<&'a RawValue>,
 }
 
@@ -97,11 +91,23 @@ impl<'a> ObservationDraft<'a> {
     pub fn decode(json: &'a [u8], limits: &EventLimits) -> Result<Self, Reject> {
         limits.check(json)?;
         let invalid = |detail: String| Reject::new(RejectCode::InvalidObservation, detail);
-        let view: View<'a> = serde_json::from_slice(json)
-            .map_err(|error| invalid(format!("not an observation object: {error}")))?;
-        let required = |value: LenientStr<'a>, name: &str| {
+        let text = std::str::from_utf8(json)
+            .map_err(|error| invalid(format!("the observation is not UTF-8: {error}")))?;
+        if !text.trim_ascii_start().starts_with('{') {
+            return Err(invalid("an observation must be a JSON object".to_owned()));
+        }
+        let mut view = View::default();
+        each_member(text, |name, value| match name {
+            "source" => view.source = text_of(value),
+            "of" => view.of = text_of(value),
+            "phase" => view.phase = text_of(value),
+            "at" => view.at = Some(value),
+            "changed" => view.changed = Some(value),
+            _ => {}
+        })
+        .map_err(|error| invalid(format!("the observation is not JSON: {error}")))?;
+        let required = |value: Option<Cow<'a, str>>, name: &str| {
             value
-                .0
                 .filter(|text| !text.is_empty())
                 .ok_or_else(|| invalid(format!("\"{name}\" is missing or empty")))
         };

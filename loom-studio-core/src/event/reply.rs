@@ -2,10 +2,9 @@
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::lenient::LenientStr;
+use super::lenient::{each_member, text_of};
 
 /// How a reply ended its call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -30,31 +29,9 @@ pub struct Reply<'a> {
     pub error: Option<Cow<'a, str>>,
 }
 
-#[derive(Deserialize)]
-struct DataView<'a> {
-    #[serde(borrow, default)]
-    request_id: LenientStr<'a>,
-    #[serde(borrow, default)]
-    error: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    result: Option<&'a RawValue>,
-}
-
-#[derive(Deserialize)]
-struct ResultView<'a> {
-    #[serde(borrow, default)]
-    error: Option<&'a RawValue>,
-}
-
 /// `null`, `false` and the empty string are how programs say "no error".
 fn is_set(value: &RawValue) -> bool {
     !matches!(value.get(), "null" | "false" | "\"\"")
-}
-
-fn text_of(value: &RawValue) -> Option<Cow<'_, str>> {
-    serde_json::from_str::<LenientStr<'_>>(value.get())
-        .ok()
-        .and_then(|text| text.0)
 }
 
 impl<'a> Reply<'a> {
@@ -66,27 +43,30 @@ impl<'a> Reply<'a> {
         if !is_error && memchr::memmem::find(data.as_bytes(), b"\"request_id\"").is_none() {
             return Self::default();
         }
-        let view = serde_json::from_str::<DataView<'a>>(data).ok();
-        let request_id = view
-            .as_ref()
-            .and_then(|view| view.request_id.0.clone())
-            .filter(|id| !id.is_empty());
+        let (mut request_id, mut error, mut result) = (None, None, None);
+        // What can't be read says nothing.
+        let _ = each_member(data, |name, value| match name {
+            "request_id" => request_id = text_of(value).filter(|id| !id.is_empty()),
+            "error" => error = Some(value),
+            "result" => result = Some(value),
+            _ => {}
+        });
         if is_error {
-            let error = view.and_then(|view| view.error).and_then(text_of);
             return Self {
                 request_id,
                 outcome: Outcome::Error,
-                error,
+                error: error.and_then(text_of),
             };
         }
         if request_id.is_none() {
             return Self::default();
         }
-        let result = view.and_then(|view| view.result);
-        let error = result
-            .and_then(|result| serde_json::from_str::<ResultView<'a>>(result.get()).ok())
-            .and_then(|result| result.error)
-            .filter(|error| is_set(error));
+        let mut error = None;
+        let _ = each_member(result.map_or("", RawValue::get), |name, value| {
+            if name == "error" {
+                error = Some(value).filter(|value| is_set(value));
+            }
+        });
         let outcome = if error.is_some() {
             Outcome::Error
         } else {
@@ -164,6 +144,21 @@ mod tests {
             None,
         );
         check("node.error", "null", None, Outcome::Error, None);
+        check("node.error", r#"["r","boom"]"#, None, Outcome::Error, None);
+        check(
+            "node.response",
+            r#"{"request_id":"r","result":["a list","is no error"]}"#,
+            Some("r"),
+            Outcome::Ok,
+            None,
+        );
+        check(
+            "node.response",
+            r#"{"request_id":"q","request_id":"r","result":{"error":"e","error":""}}"#,
+            Some("r"),
+            Outcome::Ok,
+            None,
+        );
         check(
             "x",
             r#"{"note":"\"request_id\""}"#,

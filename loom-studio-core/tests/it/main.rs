@@ -1,3 +1,4 @@
 //! Integration tests.
 
+mod events;
 mod memory_store;
