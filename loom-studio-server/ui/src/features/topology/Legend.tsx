@@ -21,6 +21,7 @@ export function Legend() {
           </li>
         ))}
         <li className={css['wide']}>{t('topology.width')}</li>
+        <li className={css['wide']}>{t('topology.failedEdge')}</li>
       </ul>
     </details>
   );

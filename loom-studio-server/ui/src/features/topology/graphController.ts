@@ -1,7 +1,7 @@
 import cytoscape, { type Core, type EventObject } from 'cytoscape';
 import { edgeKey } from '../../data/topology';
 import type { TopologyEdge, TopologyNode } from '../../data/types';
-import { changes, drawnPart, edgeWidth, type Drawn, type Topology } from './graphDiff';
+import { changes, drawnPart, edgeState, edgeWidth, type Drawn, type Topology } from './graphDiff';
 import { graphStyle, tokenReader } from './graphStyle';
 import type { LayoutRunner } from './layoutRunner';
 import { NODE_LOOKS } from './nodeTypes';
@@ -120,11 +120,10 @@ export class GraphController {
   }
 
   #edgeElement(edge: TopologyEdge) {
-    const state = edge.open > 0 ? 'open' : edge.errors > 0 ? 'failed' : '';
     return {
       group: 'edges' as const,
       data: { id: edgeKey(edge.from, edge.to), source: edge.from, target: edge.to, width: edgeWidth(edge.count) },
-      classes: state,
+      classes: edgeState(edge),
     };
   }
 

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { edgeKey, TopologyModel } from '../../data/topology';
 import type { TopologyEdge, TopologyNode } from '../../data/types';
-import { changes, drawnPart, EDGES_DRAWN, edgeWidth } from './graphDiff';
+import { changes, drawnPart, EDGES_DRAWN, edgeState, edgeWidth } from './graphDiff';
 
 const node = (id: string, events = 1): TopologyNode => ({
   id, type: 'Node', name: id, role: null, status: 'idle', status_reason: null, metadata: {}, evidence: {},
@@ -68,5 +68,14 @@ describe('edgeWidth', () => {
     expect(widths[1]).toBe(1);
     expect(widths.at(-1)).toBe(7);
     expect([...widths].sort((a, b) => a - b)).toEqual(widths);
+  });
+});
+
+describe('edgeState', () => {
+  it('is failed from a tenth of the calls on, and open while a call is', () => {
+    expect(edgeState({ open: 0, errors: 0, count: 0 })).toBe('');
+    expect(edgeState({ open: 0, errors: 9, count: 100 })).toBe('');
+    expect(edgeState({ open: 0, errors: 10, count: 100 })).toBe('failed');
+    expect(edgeState({ open: 1, errors: 10, count: 100 })).toBe('open');
   });
 });

@@ -49,3 +49,11 @@ export function changes<T>(before: ReadonlyMap<string, T>, after: ReadonlyMap<st
 export function edgeWidth(count: number): number {
   return Math.min(7, 1 + 0.42 * Math.log2(Math.max(1, count)));
 }
+
+/** One failed call of thousands isn't news; a tenth of them is. */
+const FAILING_SHARE = 0.1;
+
+export function edgeState({ open, errors, count }: Pick<TopologyEdge, 'open' | 'errors' | 'count'>): 'open' | 'failed' | '' {
+  if (open > 0) return 'open';
+  return errors > 0 && errors >= count * FAILING_SHARE ? 'failed' : '';
+}

@@ -21,4 +21,9 @@ describe('format', () => {
   it('fills in every placeholder and groups the digits of numbers', () => {
     expect(format('{n} of {n}, {x}', { n: 12345, x: '{n}' }, 'en')).toBe('12,345 of 12,345, {n}');
   });
+
+  it('chooses the word for one and for many', () => {
+    const count = (n: number): string => format('{n} {n|event|events}', { n }, 'en');
+    expect([count(0), count(1), count(2)]).toEqual(['0 events', '1 event', '2 events']);
+  });
 });

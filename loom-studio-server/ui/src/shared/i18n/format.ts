@@ -11,11 +11,12 @@ export function formatNumber(value: number, language: string): string {
   return format.format(value);
 }
 
-/** Puts values in the place of `{name}`. */
+/** Puts values in the place of `{name}`; `{name|event|events}` is the first word for exactly one, else the second. */
 export function format(text: string, values: Values, language: string): string {
-  return text.replace(/\{(\w+)\}/g, (whole, name: string) => {
+  return text.replace(/\{(\w+)(?:\|([^|}]*)\|([^|}]*))?\}/g, (whole, name: string, one?: string, many?: string) => {
     const value = values[name];
     if (value === undefined) return whole;
+    if (one !== undefined && many !== undefined) return value === 1 ? one : many;
     return typeof value === 'number' ? formatNumber(value, language) : value;
   });
 }

@@ -194,6 +194,7 @@ export const zh: Dictionary = {
   'topology.outgoing': '发出',
   'topology.incoming': '收到',
   'topology.width': '线宽：消息数量',
+  'topology.failedEdge': '虚线：至少十分之一的调用失败',
   'status.idle': '空闲',
   'status.running': '运行中',
   'status.error': '错误',
