@@ -6,7 +6,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use loom_studio_core::{AppendBatch, EventQuery, Page, Seq, Total, links};
+use loom_studio_core::{AppendBatch, ErrorKind, EventQuery, Page, Seq, Total, links};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -138,7 +138,8 @@ pub(super) async fn list(
         q: query.q,
     };
     let cursor = query.cursor.filter(|cursor| !cursor.is_empty());
-    let page = state
+    let has_cursor = cursor.is_some();
+    let answer = state
         .store
         .query(&EventQuery {
             filter: filter::read(&workspace.0, &conditions)?,
@@ -149,7 +150,14 @@ pub(super) async fn list(
             up_to: query.up_to.map(Seq),
             ..EventQuery::default()
         })
-        .await?;
+        .await;
+    let page = answer.map_err(|error| match error.kind() {
+        // Everything else was checked above: what the store finds invalid is the cursor.
+        ErrorKind::Invalid if has_cursor => {
+            ApiError::new(StatusCode::BAD_REQUEST, "invalid_cursor", error.to_string())
+        }
+        _ => error.into(),
+    })?;
     Ok(JsonText(page_json(&page)))
 }
 

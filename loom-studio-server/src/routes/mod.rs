@@ -97,8 +97,14 @@ async fn wrong_method(request: Request) -> ApiError {
 
 /// What every answer says, errors included.
 async fn common_headers(request: Request, next: Next) -> Response {
+    let is_upgrade = request.headers().contains_key(header::UPGRADE);
     let mut response = next.run(request).await;
+    let is_refused = is_upgrade && response.status() != StatusCode::SWITCHING_PROTOCOLS;
     let headers = response.headers_mut();
+    if is_refused {
+        // A WebSocket client that was refused reads to the end of the connection.
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     headers.insert(
         header::X_CONTENT_TYPE_OPTIONS,
         HeaderValue::from_static("nosniff"),

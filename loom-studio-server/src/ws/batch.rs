@@ -21,6 +21,8 @@ pub(super) struct Batch {
 pub(super) struct Unreadable {
     pub(super) number: Option<u64>,
     pub(super) detail: String,
+    /// Well-formed, but of a type this version doesn't know.
+    pub(super) is_unknown_type: bool,
 }
 
 #[derive(Deserialize)]
@@ -39,7 +41,11 @@ const KIND: &str = "event_batch";
 
 /// Reads the frame's text. Linear time, no recursion; the entries share `frame`'s memory.
 pub(super) fn read(frame: &Bytes) -> Result<Batch, Unreadable> {
-    let unreadable = |number, detail| Unreadable { number, detail };
+    let unreadable = |number, detail| Unreadable {
+        number,
+        detail,
+        is_unknown_type: false,
+    };
     let text = std::str::from_utf8(frame)
         .map_err(|error| unreadable(None, format!("not UTF-8: {error}")))?;
     let view: View<'_> = match serde_json::from_str(text) {
