@@ -246,6 +246,26 @@ describe('the topology', () => {
     expect(others).toEqual(before);
   });
 
+  it('stands still with the log while paused', async () => {
+    await producer.send(traffic.runs(3));
+    await open('topology', 3 * PER_RUN);
+    const counts = (): Promise<string> => page.getByTestId('topology-counts').innerText();
+    await eventually(counts, '7 nodes · 12 edges');
+    await page.keyboard.press('Control+k');
+    await page.keyboard.type('pause');
+    await page.keyboard.press('Enter');
+    await page.getByText('As of #42').waitFor();
+    await producer.send([traffic.visit('/node/tool/zip')]);
+    await eventually(() => page.getByTestId('event-count').innerText(), '43 events');
+    await page.reload();
+    await page.getByText('As of #42').waitFor();
+    await eventually(counts, '7 nodes · 12 edges');
+    await page.keyboard.press('Control+k');
+    await page.keyboard.type('resume');
+    await page.keyboard.press('Enter');
+    await eventually(counts, '8 nodes · 13 edges');
+  });
+
   it('tells about a node and an edge, and leads to their events', async () => {
     await producer.send(traffic.runs(4));
     await open('topology?as=table', 4 * PER_RUN);

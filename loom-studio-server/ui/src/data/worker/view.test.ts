@@ -171,6 +171,27 @@ describe('columns, filter and view', () => {
     );
   });
 
+  it('keep naming the same row by its ordinal while the oldest are dropped', () => {
+    const columns = new Columns(10_000, 100);
+    const view = new View(columns);
+    const odd = columns.strings.intern('odd');
+    let seq = 0;
+    const push = (count: number): void => {
+      for (let i = 0; i < count; i += 1) {
+        seq += 1;
+        columns.push({ seq, timeUs: seq, type: seq % 2 === 1 ? odd : 0, source: 0, target: 0, session: 0, outcome: 0, bytes: 0 }, null);
+      }
+      view.advance();
+    };
+    view.setMatcher(compileFilter(columns, parseFilter('type:odd')));
+    for (let round = 0; round < 40; round += 1) {
+      push(1000);
+      expect(view.end).toBe(seq / 2);
+      expect(view.first).toBe(Math.max(0, seq - 10_000) / 2);
+      for (let ordinal = view.first; ordinal < view.end; ordinal += 97) expect(columns.seq(view.rowAt(ordinal))).toBe(ordinal * 2 + 1);
+    }
+  });
+
   it('keep every row while they grow past their first allocation, and drop the oldest when full', () => {
     const columns = new Columns(50_000, 100);
     for (let seq = 1; seq <= 120_000; seq += 1) {
