@@ -31,6 +31,7 @@ export function Header({ onOverlay }: { onOverlay: (overlay: Overlay) => void })
       <div className={css['spacer']} />
       <Button
         icon="search"
+        aria-label={t('header.commands')}
         className={css['search'] ?? ''}
         onClick={() => {
           onOverlay('palette');
