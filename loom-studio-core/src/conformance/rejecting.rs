@@ -96,7 +96,7 @@ pub async fn each_rule_has_its_code(factory: Factory) {
         ),
         (
             r#"{"specversion":"1.0","id":"\ud800","source":"/a","type":"t"}"#,
-            InvalidJson,
+            MissingId,
         ),
         (r"{'specversion':'1.0'}", InvalidJson),
         ("null", NotAnObject),

@@ -1,12 +1,10 @@
 //! The envelope of one CloudEvents JSON object, decoded without a document tree.
 
 use std::borrow::Cow;
-use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
-use serde_json::value::RawValue;
+use serde::de::IgnoredAny;
 
-use super::lenient::{LenientNumber, LenientStr};
+use super::scan::{self, number_of, text_of};
 use super::{EventLimits, Outcome, Phase, Reject, RejectCode, Reply, TraceContext};
 use crate::clock::Timestamp;
 
@@ -63,9 +61,18 @@ impl<'a> Envelope<'a> {
                 Err(error) => invalid_json(&error),
             });
         }
-        let members: Members<'a> =
-            serde_json::from_str(text).map_err(|error| invalid_json(&error))?;
+        let mut members = Members::default();
+        scan::members(text, |name, value| members.set(name, value))
+            .ok_or_else(|| unreadable(text))?;
         members.into_envelope(text)
+    }
+}
+
+/// What is wrong with text the scanner has refused.
+fn unreadable(text: &str) -> Reject {
+    match serde_json::from_str::<IgnoredAny>(text) {
+        Err(error) => invalid_json(&error),
+        Ok(_) => Reject::new(RejectCode::InvalidJson, "the event is not JSON"),
     }
 }
 
@@ -77,37 +84,71 @@ fn invalid_json(error: &serde_json::Error) -> Reject {
     )
 }
 
-/// The members of interest. A repeated member counts as its last occurrence, as in Python and JavaScript.
+/// The members of interest, as JSON text. A repeated member counts as its last occurrence, as in Python and JavaScript.
 #[derive(Default)]
 struct Members<'a> {
-    specversion: LenientStr<'a>,
-    id: LenientStr<'a>,
-    source: LenientStr<'a>,
-    kind: LenientStr<'a>,
-    subject: LenientStr<'a>,
-    time: LenientStr<'a>,
-    traceparent: LenientStr<'a>,
-    causation_id: LenientStr<'a>,
-    session: LenientStr<'a>,
-    phase: LenientStr<'a>,
-    stamp: LenientNumber,
-    nested: Extensions<'a>,
-    data: Option<&'a RawValue>,
+    specversion: Option<&'a str>,
+    id: Option<&'a str>,
+    source: Option<&'a str>,
+    kind: Option<&'a str>,
+    subject: Option<&'a str>,
+    time: Option<&'a str>,
+    extensions: Extensions<'a>,
+    nested: Option<&'a str>,
+    data: Option<&'a str>,
     has_reserved: bool,
 }
 
+/// Attributes that Loom writes at top level or in `extensions`.
 #[derive(Default)]
 struct Extensions<'a> {
-    traceparent: LenientStr<'a>,
-    causation_id: LenientStr<'a>,
-    session: LenientStr<'a>,
-    phase: LenientStr<'a>,
-    stamp: LenientNumber,
+    traceparent: Option<&'a str>,
+    causation_id: Option<&'a str>,
+    session: Option<&'a str>,
+    phase: Option<&'a str>,
+    stamp: Option<&'a str>,
+}
+
+/// The text of a value that is a string and not empty.
+fn filled(value: Option<&str>) -> Option<Cow<'_, str>> {
+    text_of(value?).filter(|text| !text.is_empty())
+}
+
+impl<'a> Extensions<'a> {
+    fn set(&mut self, name: &str, value: &'a str) {
+        let place = match name {
+            "traceparent" => &mut self.traceparent,
+            "causationid" => &mut self.causation_id,
+            "studiosession" => &mut self.session,
+            "studio_phase" => &mut self.phase,
+            "studio_timestamp" => &mut self.stamp,
+            _ => return,
+        };
+        *place = Some(value);
+    }
 }
 
 impl<'a> Members<'a> {
+    fn set(&mut self, name: &str, value: &'a str) {
+        let place = match name {
+            "specversion" => &mut self.specversion,
+            "id" => &mut self.id,
+            "source" => &mut self.source,
+            "type" => &mut self.kind,
+            "subject" => &mut self.subject,
+            "time" => &mut self.time,
+            "extensions" => &mut self.nested,
+            "data" => &mut self.data,
+            _ => {
+                self.has_reserved |= is_reserved(name);
+                return self.extensions.set(name, value);
+            }
+        };
+        *place = Some(value);
+    }
+
     fn into_envelope(self, text: &'a str) -> Result<Envelope<'a>, Reject> {
-        match self.specversion.0.as_deref() {
+        match self.specversion.and_then(text_of).as_deref() {
             Some("1.0") => {}
             Some(_) => {
                 let detail = "\"specversion\" must be \"1.0\"";
@@ -120,42 +161,34 @@ impl<'a> Members<'a> {
                 ));
             }
         }
-        let required = |value: LenientStr<'a>, code, name| {
-            value
-                .0
-                .filter(|text| !text.is_empty())
-                .ok_or_else(|| Reject::missing(code, name))
-        };
+        let required = |value, code, name| filled(value).ok_or_else(|| Reject::missing(code, name));
         let id = required(self.id, RejectCode::MissingId, "id")?;
         let source = required(self.source, RejectCode::MissingSource, "source")?;
         let kind = required(self.kind, RejectCode::MissingType, "type")?;
-        let filled = |value: LenientStr<'a>| value.0.filter(|text| !text.is_empty());
-        let nested = self.nested;
-        let reply = self.data.map_or_else(
-            || Reply::read(&kind, ""),
-            |data| Reply::read(&kind, data.get()),
-        );
+        let mut nested = Extensions::default();
+        if let Some(extensions) = self.nested {
+            // Only an object can hold extensions.
+            let _ = scan::members(extensions, |name, value| nested.set(name, value));
+        }
+        let top = self.extensions;
+        let either = |top, nested| filled(top).or_else(|| filled(nested));
+        let reply = Reply::read(&kind, self.data.unwrap_or_default());
         Ok(Envelope {
             subject: filled(self.subject),
-            time: self.time.0.and_then(|time| Timestamp::parse_rfc3339(&time)),
-            trace: filled(self.traceparent)
-                .or(filled(nested.traceparent))
-                .and_then(|text| text.parse().ok()),
-            causation_id: filled(self.causation_id).or(filled(nested.causation_id)),
-            session: filled(self.session).or(filled(nested.session)),
-            phase: self
-                .phase
-                .0
-                .or(nested.phase.0)
-                .and_then(|phase| phase.parse().ok()),
-            stamp: self
+            time: filled(self.time).and_then(|time| Timestamp::parse_rfc3339(&time)),
+            trace: either(top.traceparent, nested.traceparent)
+                .and_then(|traceparent| traceparent.parse().ok()),
+            causation_id: either(top.causation_id, nested.causation_id),
+            session: either(top.session, nested.session),
+            phase: either(top.phase, nested.phase).and_then(|phase| phase.parse().ok()),
+            stamp: top
                 .stamp
-                .0
-                .or(nested.stamp.0)
+                .and_then(number_of)
+                .or_else(|| nested.stamp.and_then(number_of))
                 .and_then(Timestamp::from_epoch_seconds),
             request_id: reply.request_id,
             outcome: reply.outcome,
-            data: self.data.map(|data| span_in(text, data.get())),
+            data: self.data.map(|data| span_in(text, data)),
             has_reserved: self.has_reserved,
             id,
             source,
@@ -171,144 +204,13 @@ fn span_in(whole: &str, part: &str) -> std::ops::Range<usize> {
 }
 
 /// Top-level members that belong to Studio: overwritten on input, left out of exports.
-pub(super) const RESERVED: [&str; 4] = [
+const RESERVED: [&str; 4] = [
     "studioseq",
     "studioreceived",
     "studiodispatched",
     "studiopublished",
 ];
 
-enum Member {
-    Specversion,
-    Id,
-    Source,
-    Kind,
-    Subject,
-    Time,
-    Traceparent,
-    CausationId,
-    Session,
-    Phase,
-    Stamp,
-    Extensions,
-    Data,
-    Reserved,
-    Other,
-}
-
-impl<'de> Deserialize<'de> for Member {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct NameVisitor;
-        impl Visitor<'_> for NameVisitor {
-            type Value = Member;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an attribute name")
-            }
-            fn visit_str<E>(self, name: &str) -> Result<Member, E> {
-                Ok(match name {
-                    "specversion" => Member::Specversion,
-                    "id" => Member::Id,
-                    "source" => Member::Source,
-                    "type" => Member::Kind,
-                    "subject" => Member::Subject,
-                    "time" => Member::Time,
-                    "traceparent" => Member::Traceparent,
-                    "causationid" => Member::CausationId,
-                    "studiosession" => Member::Session,
-                    "studio_phase" => Member::Phase,
-                    "studio_timestamp" => Member::Stamp,
-                    "extensions" => Member::Extensions,
-                    "data" => Member::Data,
-                    name if RESERVED.contains(&name) => Member::Reserved,
-                    _ => Member::Other,
-                })
-            }
-        }
-        deserializer.deserialize_identifier(NameVisitor)
-    }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct MembersVisitor;
-        impl<'de> Visitor<'de> for MembersVisitor {
-            type Value = Members<'de>;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a CloudEvents object")
-            }
-            fn visit_map<A: MapAccess<'de>>(
-                self,
-                mut entries: A,
-            ) -> Result<Members<'de>, A::Error> {
-                let mut members = Members::default();
-                while let Some(member) = entries.next_key::<Member>()? {
-                    match member {
-                        Member::Specversion => members.specversion = entries.next_value()?,
-                        Member::Id => members.id = entries.next_value()?,
-                        Member::Source => members.source = entries.next_value()?,
-                        Member::Kind => members.kind = entries.next_value()?,
-                        Member::Subject => members.subject = entries.next_value()?,
-                        Member::Time => members.time = entries.next_value()?,
-                        Member::Traceparent => members.traceparent = entries.next_value()?,
-                        Member::CausationId => members.causation_id = entries.next_value()?,
-                        Member::Session => members.session = entries.next_value()?,
-                        Member::Phase => members.phase = entries.next_value()?,
-                        Member::Stamp => members.stamp = entries.next_value()?,
-                        Member::Extensions => members.nested = entries.next_value()?,
-                        Member::Data => members.data = Some(entries.next_value()?),
-                        Member::Reserved => {
-                            members.has_reserved = true;
-                            entries.next_value::<IgnoredAny>()?;
-                        }
-                        Member::Other => {
-                            entries.next_value::<IgnoredAny>()?;
-                        }
-                    }
-                }
-                Ok(members)
-            }
-        }
-        deserializer.deserialize_map(MembersVisitor)
-    }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Extensions<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct ExtensionsVisitor;
-        impl<'de> Visitor<'de> for ExtensionsVisitor {
-            type Value = Extensions<'de>;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("any JSON value")
-            }
-            fn visit_map<A: MapAccess<'de>>(
-                self,
-                mut entries: A,
-            ) -> Result<Extensions<'de>, A::Error> {
-                let mut extensions = Extensions::default();
-                while let Some(member) = entries.next_key::<Member>()? {
-                    match member {
-                        Member::Traceparent => extensions.traceparent = entries.next_value()?,
-                        Member::CausationId => extensions.causation_id = entries.next_value()?,
-                        Member::Session => extensions.session = entries.next_value()?,
-                        Member::Phase => extensions.phase = entries.next_value()?,
-                        Member::Stamp => extensions.stamp = entries.next_value()?,
-                        _ => {
-                            entries.next_value::<IgnoredAny>()?;
-                        }
-                    }
-                }
-                Ok(extensions)
-            }
-        }
-        // Only an object can hold extensions; anything else is skipped.
-        let raw: &'de RawValue = Deserialize::deserialize(deserializer)?;
-        if raw.get().starts_with('{') {
-            let mut nested = serde_json::Deserializer::from_str(raw.get());
-            nested
-                .deserialize_map(ExtensionsVisitor)
-                .map_err(serde::de::Error::custom)
-        } else {
-            Ok(Self::default())
-        }
-    }
+pub(super) fn is_reserved(name: &str) -> bool {
+    name.starts_with("studio") && RESERVED.contains(&name)
 }

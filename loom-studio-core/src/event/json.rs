@@ -1,72 +1,22 @@
 //! Edits of JSON text that leave every byte they don't mean to change.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt;
 
 use bytes::Bytes;
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
-use serde_json::value::RawValue;
 
-use super::envelope::RESERVED;
+use super::envelope::is_reserved;
 use super::record::Stamps;
+use super::scan;
 use crate::clock::Timestamp;
 use crate::ids::Seq;
 
 /// An object's members in their order, values as text.
-struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct MembersVisitor;
-        impl<'de> Visitor<'de> for MembersVisitor {
-            type Value = Members<'de>;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-            fn visit_map<A: MapAccess<'de>>(
-                self,
-                mut entries: A,
-            ) -> Result<Members<'de>, A::Error> {
-                let mut members = Vec::new();
-                while let Some((Name(name), value)) =
-                    entries.next_entry::<Name<'de>, &'de RawValue>()?
-                {
-                    members.push((name, value));
-                }
-                Ok(Members(members))
-            }
-        }
-        deserializer.deserialize_map(MembersVisitor)
-    }
-}
-
-struct Name<'a>(Cow<'a, str>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Name<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct NameVisitor;
-        impl<'de> Visitor<'de> for NameVisitor {
-            type Value = Name<'de>;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a member name")
-            }
-            fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Name<'de>, E> {
-                Ok(Name(Cow::Borrowed(name)))
-            }
-            fn visit_str<E>(self, name: &str) -> Result<Name<'de>, E> {
-                Ok(Name(Cow::Owned(name.to_owned())))
-            }
-        }
-        deserializer.deserialize_str(NameVisitor)
-    }
-}
-
-fn members(json: &[u8]) -> Vec<(Cow<'_, str>, &RawValue)> {
-    serde_json::from_slice::<Members<'_>>(json)
-        .map(|members| members.0)
-        .unwrap_or_default()
+fn members(json: &[u8]) -> Vec<(String, &str)> {
+    let mut found = Vec::new();
+    let text = std::str::from_utf8(json).unwrap_or_default();
+    let _ = scan::members(text, |name, value| found.push((name.to_owned(), value)));
+    found
 }
 
 fn push_member(out: &mut String, name: &str, value: &str) {
@@ -88,8 +38,8 @@ fn finish(mut out: String) -> Bytes {
 pub(crate) fn strip_reserved(json: &[u8]) -> Bytes {
     let mut out = String::with_capacity(json.len());
     for (name, value) in members(json) {
-        if !RESERVED.contains(&name.as_ref()) {
-            push_member(&mut out, &name, value.get());
+        if !is_reserved(&name) {
+            push_member(&mut out, &name, value);
         }
     }
     finish(out)
@@ -107,7 +57,7 @@ pub(crate) fn changed_members(first: &[u8], second: &[u8]) -> Bytes {
             .get(name)
             .is_some_and(|old| same_value(name, old, value));
         if !same && !is_ours(name) {
-            push_member(&mut out, name, value.get());
+            push_member(&mut out, name, value);
         }
     }
     for name in before
@@ -120,14 +70,14 @@ pub(crate) fn changed_members(first: &[u8], second: &[u8]) -> Bytes {
 }
 
 fn is_ours(name: &str) -> bool {
-    RESERVED.contains(&name) || matches!(name, "studio_phase" | "studio_timestamp")
+    is_reserved(name) || matches!(name, "studio_phase" | "studio_timestamp")
 }
 
-fn same_value(name: &str, before: &RawValue, after: &RawValue) -> bool {
-    if before.get() == after.get() {
+fn same_value(name: &str, before: &str, after: &str) -> bool {
+    if before == after {
         return true;
     }
-    let parse = |raw: &RawValue| serde_json::from_str::<Value>(raw.get()).ok();
+    let parse = |raw: &str| serde_json::from_str::<Value>(raw).ok();
     let (Some(mut before), Some(mut after)) = (parse(before), parse(after)) else {
         return false;
     };

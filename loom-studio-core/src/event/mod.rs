@@ -7,12 +7,12 @@
 mod cloudevents;
 mod envelope;
 mod json;
-mod lenient;
 mod node;
 mod observation;
 mod record;
 mod reject;
 mod reply;
+mod scan;
 mod time;
 mod trace;
 
@@ -25,6 +25,6 @@ pub use reply::{Outcome, Reply};
 pub use trace::{SpanId, TraceContext, TraceId};
 
 pub(crate) use json::{changed_members, strip_reserved};
-pub(crate) use lenient::each_member;
 pub(crate) use record::EventParts;
+pub(crate) use scan::members;
 pub(crate) use time::resolve_time;

@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 use std::str::FromStr;
 
-use serde_json::value::RawValue;
+use serde::de::IgnoredAny;
 
-use super::lenient::{LenientNumber, LenientStr, each_member, text_of};
+use super::scan::{members, number_of, text_of};
 use super::{EventLimits, Reject, RejectCode};
 use crate::clock::Timestamp;
 
@@ -79,8 +79,8 @@ struct View<'a> {
     source: Option<Cow<'a, str>>,
     of: Option<Cow<'a, str>>,
     phase: Option<Cow<'a, str>>,
-    at: Option<&'a RawValue>,
-    changed: Option<&'a RawValue>,
+    at: Option<&'a str>,
+    changed: Option<&'a str>,
 }
 
 impl<'a> ObservationDraft<'a> {
@@ -97,7 +97,7 @@ impl<'a> ObservationDraft<'a> {
             return Err(invalid("an observation must be a JSON object".to_owned()));
         }
         let mut view = View::default();
-        each_member(text, |name, value| match name {
+        members(text, |name, value| match name {
             "source" => view.source = text_of(value),
             "of" => view.of = text_of(value),
             "phase" => view.phase = text_of(value),
@@ -105,7 +105,10 @@ impl<'a> ObservationDraft<'a> {
             "changed" => view.changed = Some(value),
             _ => {}
         })
-        .map_err(|error| invalid(format!("the observation is not JSON: {error}")))?;
+        .ok_or_else(|| match serde_json::from_str::<IgnoredAny>(text) {
+            Err(error) => invalid(format!("the observation is not JSON: {error}")),
+            Ok(_) => invalid("the observation is not JSON".to_owned()),
+        })?;
         let required = |value: Option<Cow<'a, str>>, name: &str| {
             value
                 .filter(|text| !text.is_empty())
@@ -118,23 +121,18 @@ impl<'a> ObservationDraft<'a> {
             phase: phase.parse().map_err(|UnknownPhase| {
                 invalid("\"phase\" must be pre, post, blocked, timeout or raised".to_owned())
             })?,
-            at: view.at.and_then(|at| moment(at.get())),
-            changed: view
-                .changed
-                .map(RawValue::get)
-                .filter(|changed| changed.starts_with('{')),
+            at: view.at.and_then(moment),
+            changed: view.changed.filter(|changed| changed.starts_with('{')),
         })
     }
 }
 
 /// An RFC 3339 string, or epoch seconds.
 fn moment(json: &str) -> Option<Timestamp> {
-    if json.starts_with('"') {
-        let text = serde_json::from_str::<LenientStr<'_>>(json).ok()?.0?;
-        return Timestamp::parse_rfc3339(&text);
+    match text_of(json) {
+        Some(text) => Timestamp::parse_rfc3339(&text),
+        None => number_of(json).and_then(Timestamp::from_epoch_seconds),
     }
-    let seconds = serde_json::from_str::<LenientNumber>(json).ok()?.0?;
-    Timestamp::from_epoch_seconds(seconds)
 }
 
 #[cfg(test)]

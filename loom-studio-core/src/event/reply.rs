@@ -2,9 +2,7 @@
 
 use std::borrow::Cow;
 
-use serde_json::value::RawValue;
-
-use super::lenient::{each_member, text_of};
+use super::scan::{members, text_of};
 
 /// How a reply ended its call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -30,8 +28,8 @@ pub struct Reply<'a> {
 }
 
 /// `null`, `false` and the empty string are how programs say "no error".
-fn is_set(value: &RawValue) -> bool {
-    !matches!(value.get(), "null" | "false" | "\"\"")
+fn is_set(value: &str) -> bool {
+    !matches!(value, "null" | "false" | "\"\"")
 }
 
 impl<'a> Reply<'a> {
@@ -45,7 +43,7 @@ impl<'a> Reply<'a> {
         }
         let (mut request_id, mut error, mut result) = (None, None, None);
         // What can't be read says nothing.
-        let _ = each_member(data, |name, value| match name {
+        let _ = members(data, |name, value| match name {
             "request_id" => request_id = text_of(value).filter(|id| !id.is_empty()),
             "error" => error = Some(value),
             "result" => result = Some(value),
@@ -62,7 +60,7 @@ impl<'a> Reply<'a> {
             return Self::default();
         }
         let mut error = None;
-        let _ = each_member(result.map_or("", RawValue::get), |name, value| {
+        let _ = members(result.unwrap_or_default(), |name, value| {
             if name == "error" {
                 error = Some(value).filter(|value| is_set(value));
             }

@@ -38,10 +38,15 @@ impl fmt::Display for SpanId {
 pub struct InvalidTraceparent;
 
 fn hex(text: &str) -> Option<u128> {
-    text.bytes()
-        .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F'))
-        .then_some(())?;
-    u128::from_str_radix(text, 16).ok()
+    text.bytes().try_fold(0, |number, byte| {
+        let digit = match byte {
+            b'0'..=b'9' => byte - b'0',
+            b'a'..=b'f' => byte - b'a' + 10,
+            b'A'..=b'F' => byte - b'A' + 10,
+            _ => return None,
+        };
+        Some(number << 4 | u128::from(digit))
+    })
 }
 
 impl FromStr for TraceContext {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::event::{NodeId, each_member};
+use crate::event::{NodeId, members};
 use crate::ids::Seq;
 
 /// What a node is.
@@ -123,9 +123,9 @@ pub(super) fn has_arguments(data: &str) -> bool {
         return false;
     }
     let mut found = false;
-    let _ = each_member(data, |name, value| {
+    let _ = members(data, |name, value| {
         if name == "arguments" {
-            found = value.get() != "null";
+            found = value != "null";
         }
     });
     found
@@ -142,14 +142,14 @@ pub(super) fn by_answer(data: &str) -> Option<(NodeType, Rule)> {
         routed_to: bool,
     }
     let mut result = "";
-    let _ = each_member(data, |name, value| {
+    let _ = members(data, |name, value| {
         if name == "result" {
-            result = value.get();
+            result = value;
         }
     });
     let mut answer = Answer::default();
-    let _ = each_member(result, |name, value| {
-        let is_set = value.get() != "null";
+    let _ = members(result, |name, value| {
+        let is_set = value != "null";
         match name {
             "response" => answer.response = is_set,
             "iterations" => answer.iterations = is_set,

@@ -246,10 +246,7 @@ fn oracle(value: &Value) -> Result<Expected, RejectCode> {
         (_, Some(_)) => Outcome::Ok,
         (_, None) => Outcome::None,
     };
-    let phase = members
-        .get("studio_phase")
-        .and_then(Value::as_str)
-        .or_else(|| nested("studio_phase").and_then(Value::as_str));
+    let phase = either("studio_phase");
     Ok(Expected {
         subject: filled(members.get("subject")),
         time: members
