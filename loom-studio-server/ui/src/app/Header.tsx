@@ -31,7 +31,6 @@ export function Header({ onOverlay }: { onOverlay: (overlay: Overlay) => void })
       <div className={css['spacer']} />
       <Button
         icon="search"
-        aria-label={t('header.commands')}
         className={css['search'] ?? ''}
         onClick={() => {
           onOverlay('palette');
