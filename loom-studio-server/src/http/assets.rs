@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH,
+    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH,
 };
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use axum::response::{Html, IntoResponse, Response};
@@ -19,8 +19,8 @@ use crate::error::ApiError;
 #[allow_missing = true]
 struct Files;
 
-/// Paths that are never the page's: a wrong one is an error, not the page.
-const API_PREFIXES: [&str; 4] = ["/api/", "/ws/", "/events", "/metrics"];
+/// What paths begin with that are never the page's: a wrong one is an error, not the page.
+const API_PREFIXES: [&str; 6] = ["api", "ws", "events", "metrics", "healthz", "readyz"];
 const NOT_BUILT: &str = "<!doctype html><title>Loom Studio</title><p>This server was built without its web page. Build it with <code>npm ci && npm run build</code> in <code>loom-studio-server/ui</code>, then build the server again.";
 
 /// Hashes of style elements that a library of the page adds; the page's build writes them.
@@ -50,7 +50,7 @@ static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
 /// Answers every path no route takes: a file of the page, the page itself, or an error.
 pub(crate) async fn page(method: Method, uri: Uri, headers: HeaderMap) -> Response {
     let path = uri.path();
-    if API_PREFIXES.iter().any(|prefix| path.starts_with(prefix)) {
+    if API_PREFIXES.contains(&path.split('/').nth(1).unwrap_or_default()) {
         return ApiError::new(
             StatusCode::NOT_FOUND,
             "not_found",
@@ -60,8 +60,8 @@ pub(crate) async fn page(method: Method, uri: Uri, headers: HeaderMap) -> Respon
     }
     if method != Method::GET && method != Method::HEAD {
         let detail = format!("{path} can only be read");
-        return ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
-            .into_response();
+        let refusal = ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail);
+        return ([(ALLOW, "GET, HEAD")], refusal).into_response();
     }
     let name = path.trim_start_matches('/');
     if let Some(file) = Files::get(&format!("dist/{name}")).filter(|_| !name.is_empty()) {

@@ -48,6 +48,9 @@ pub enum ClientFrame {
         /// The replay session.
         session_id: String,
     },
+    /// A type this version doesn't know: ignored.
+    #[serde(other, skip_serializing)]
+    Unknown,
 }
 
 /// Where a subscription begins.

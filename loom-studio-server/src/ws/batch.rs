@@ -56,10 +56,11 @@ pub(super) fn read(frame: &Bytes) -> Result<Batch, Unreadable> {
         }
     };
     if view.kind != KIND {
-        return Err(unreadable(
-            view.batch,
-            "expected an object of type event_batch".to_owned(),
-        ));
+        return Err(Unreadable {
+            number: view.batch,
+            detail: "expected an object of type event_batch".to_owned(),
+            is_unknown_type: !view.kind.is_empty(),
+        });
     }
     let events = view
         .events

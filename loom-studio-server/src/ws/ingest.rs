@@ -51,6 +51,8 @@ impl<'a> Producer<'a> {
 
     pub(super) fn unreadable(&self, detail: &str) {
         count(&self.state.metrics.unreadable_frames, 1);
-        tracing::warn!(session = %self.session, detail, "a frame was not a batch");
+        tracing::warn!(session = %self.session, "a frame was not a batch");
+        // The parser quotes what it found.
+        tracing::debug!(session = %self.session, detail, "why it was not");
     }
 }

@@ -72,11 +72,12 @@ pub(super) async fn run(socket: WebSocket, producer: &Producer<'_>, framing: Fra
             });
         }
     };
-    while appending.next().await.is_some() {}
+    // The producer learns at once why it is closed, however long the store takes for what was read.
     if let Some(frame) = farewell {
         outbound.close(frame).await;
         drain(&mut frames).await;
     }
+    while appending.next().await.is_some() {}
 }
 
 /// Reads on for a moment after a close: closing a socket with unread bytes resets it, and the peer would never see why.

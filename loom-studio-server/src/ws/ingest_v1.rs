@@ -63,13 +63,17 @@ pub(super) async fn run(socket: WebSocket, producer: &Producer<'_>) {
         let read = match json {
             Ok(json) => batch::read(&json),
             Err(Inflate::TooLarge) => break Some(close(1009, "inflated frame too large")),
-            Err(Inflate::NotZstd) => Err(batch::Unreadable {
-                number: None,
-                detail: "a binary frame must be zstd".to_owned(),
-            }),
+            Err(Inflate::NotZstd) => Err(unreadable("a binary frame must be zstd")),
         };
         let batch = match read {
+            Ok(batch) if batch.number.is_some() => Ok(batch),
+            // Without a number there is nothing to acknowledge it by.
+            Ok(_) => Err(unreadable("\"batch\" is missing or no number")),
+            Err(unreadable) => Err(unreadable),
+        };
+        let batch = match batch {
             Ok(batch) => batch,
+            Err(unreadable) if unreadable.is_unknown_type => continue,
             Err(unreadable) => {
                 producer.unreadable(&unreadable.detail);
                 unreadable_frames += 1;
@@ -114,6 +118,14 @@ pub(super) async fn run(socket: WebSocket, producer: &Producer<'_>) {
     if let Some(frame) = farewell {
         outbound.close(frame).await;
         drain(&mut frames).await;
+    }
+}
+
+fn unreadable(detail: &str) -> batch::Unreadable {
+    batch::Unreadable {
+        number: None,
+        detail: detail.to_owned(),
+        is_unknown_type: false,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Viewers in the original form: one frame per event.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::ws::{Message, WebSocket};
 use futures_util::StreamExt as _;
@@ -82,6 +83,7 @@ async fn deliver(
     if let Some(range) = delivery.gap {
         gap(outbound, range).await?;
     }
+    let mut slowest = Duration::ZERO;
     for record in delivery.records {
         let Record::Event(event) = record else {
             continue;
@@ -99,8 +101,9 @@ async fn deliver(
         )]
         let started = Instant::now();
         outbound.text(frame).await?;
-        lag.sent(started.elapsed());
+        slowest = slowest.max(started.elapsed());
     }
+    lag.sent(slowest);
     Ok(())
 }
 

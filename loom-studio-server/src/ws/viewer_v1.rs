@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::ws::{Message, WebSocket};
+use axum::http::StatusCode;
 use futures_util::StreamExt as _;
 use loom_studio_core::{Delivery, Epoch, EventFilter, Seq, StartAt, Subscription};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until};
@@ -292,7 +293,7 @@ impl Viewer<'_> {
                 let detail = format!("there is no replay session {session_id:?}");
                 self.refuse(None, "unknown_replay", &detail).await
             }
-            Ok(ClientFrame::UnfollowReplay { session_id: _ }) => Ok(()),
+            Ok(ClientFrame::UnfollowReplay { session_id: _ } | ClientFrame::Unknown) => Ok(()),
             Err(error) => {
                 self.unreadable(None, "invalid_frame", &error.to_string())
                     .await
@@ -311,9 +312,11 @@ impl Viewer<'_> {
             Some(From::Last { last }) => StartAt::Last(last),
             Some(From::After { after_seq, epoch }) => {
                 let epoch = match epoch {
-                    Some(text) => text
-                        .parse::<Epoch>()
-                        .map_err(|_| ApiError::invalid("epoch: expected 16 hexadecimal digits"))?,
+                    // What is no epoch at all is not this store's either.
+                    Some(text) => text.parse::<Epoch>().map_err(|_| {
+                        let detail = "epoch: expected 16 hexadecimal digits; start over";
+                        ApiError::new(StatusCode::CONFLICT, "epoch_mismatch", detail)
+                    })?,
                     None => self.state.store.epoch(),
                 };
                 StartAt::After {
