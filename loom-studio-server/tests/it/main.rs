@@ -1,0 +1,18 @@
+//! The server as its clients meet it: real sockets, and the real binary where a process is the subject.
+
+mod golden;
+mod harness;
+mod http;
+mod http_client;
+mod ingest_legacy;
+mod ingest_v1;
+mod limits;
+mod openapi;
+mod process;
+mod security;
+mod shutdown;
+mod stores;
+mod ui;
+mod viewer_legacy;
+mod viewer_v1;
+mod websocket;

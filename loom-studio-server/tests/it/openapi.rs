@@ -1,0 +1,119 @@
+//! The API description: committed, complete, and true to the routes.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::harness::{TestServer, event};
+use crate::http_client::Request;
+
+#[tokio::test]
+async fn the_committed_description_is_the_one_that_is_served() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("openapi.json");
+    let server = TestServer::start().await;
+    let served = server.get("/api/openapi.json").await;
+    assert_eq!(served.header("content-type"), Some("application/json"));
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::write(&path, &served.body).unwrap();
+    }
+    let committed = fs::read_to_string(&path).unwrap();
+    assert!(
+        served.text() == committed,
+        "openapi.json is stale: UPDATE_GOLDEN=1 cargo test -p loom-studio-server --test it openapi"
+    );
+}
+
+#[tokio::test]
+async fn every_described_operation_is_answered() {
+    let server = TestServer::start().await;
+    server.append(&[event("1")]).await;
+    let description = server.get("/api/openapi.json").await.ok();
+    assert!(description["openapi"].as_str().unwrap().starts_with("3.1"));
+    assert_eq!(description["info"]["version"], env!("CARGO_PKG_VERSION"));
+    let mut operations = Vec::new();
+    for (path, item) in description["paths"].as_object().unwrap() {
+        assert!(!path.contains("{*"), "{path} is no OpenAPI path");
+        for (method, operation) in item.as_object().unwrap() {
+            let target = path.replace("{seq}", "1");
+            assert!(
+                !target.contains('{'),
+                "{path} has a parameter this test can't fill"
+            );
+            let response = Request::new(&method.to_ascii_uppercase(), &target)
+                .send(server.addr)
+                .await;
+            assert!(
+                response.status != 404 && response.status != 405,
+                "{method} {path}: {}",
+                response.text()
+            );
+            let described = &operation["responses"][response.status.to_string()];
+            assert!(
+                described.is_object(),
+                "{method} {path} answers {}, which isn't described",
+                response.status
+            );
+            let kind = response
+                .header("content-type")
+                .unwrap()
+                .split(';')
+                .next()
+                .unwrap();
+            let kinds = described["content"].as_object().unwrap();
+            assert!(
+                kinds.keys().any(|known| known.starts_with(kind)),
+                "{method} {path} answers {kind}: {described}"
+            );
+            assert!(
+                operation["responses"]
+                    .as_object()
+                    .unwrap()
+                    .keys()
+                    .any(|status| status.starts_with('2'))
+            );
+            operations.push(format!("{method} {path}"));
+        }
+    }
+    for wanted in [
+        "post /events",
+        "get /api/events",
+        "get /api/events/{seq}",
+        "get /api/topology",
+        "get /api/sessions",
+        "get /healthz",
+        "get /readyz",
+        "get /metrics",
+        "get /api/openapi.json",
+    ] {
+        assert!(
+            operations.iter().any(|known| known == wanted),
+            "{wanted} is not described"
+        );
+    }
+}
+
+#[tokio::test]
+async fn every_reference_leads_somewhere() {
+    fn references<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
+        match value {
+            Value::Object(members) => {
+                if let Some(Value::String(target)) = members.get("$ref") {
+                    found.push(target);
+                }
+                members.values().for_each(|value| references(value, found));
+            }
+            Value::Array(items) => items.iter().for_each(|value| references(value, found)),
+            _ => {}
+        }
+    }
+    let server = TestServer::start().await;
+    let description = server.get("/api/openapi.json").await.ok();
+    let mut found = Vec::new();
+    references(&description, &mut found);
+    assert!(!found.is_empty());
+    for target in found {
+        let pointer = target.strip_prefix('#').unwrap();
+        assert!(description.pointer(pointer).is_some(), "{target}");
+    }
+}

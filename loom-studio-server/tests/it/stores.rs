@@ -1,0 +1,139 @@
+//! Stores that stand still or refuse when a test says so.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use async_trait::async_trait;
+use loom_studio_core::{
+    AppendBatch, Appended, Capabilities, Epoch, Error, ErrorKind, EventFilter, EventKey,
+    EventQuery, EventStore, Health, Incoming, Page, Result, RetainPolicy, Retained, Seq, StartAt,
+    StoreStats, StoredEvent, StoredRecord, Subscription,
+};
+use tokio::sync::{Mutex, watch};
+
+use crate::harness::within;
+
+/// A store whose appends wait at a gate, or are refused for want of space.
+#[derive(Debug)]
+pub(crate) struct GatedStore {
+    inner: Arc<dyn EventStore>,
+    /// Appends happen in the order in which they began, as with any store.
+    queue: Mutex<()>,
+    open: watch::Sender<bool>,
+    full: AtomicBool,
+    entered: watch::Sender<usize>,
+    waiting_bytes: AtomicUsize,
+}
+
+impl GatedStore {
+    pub(crate) fn closed(inner: Arc<dyn EventStore>) -> Arc<Self> {
+        Arc::new(Self {
+            inner,
+            queue: Mutex::new(()),
+            open: watch::Sender::new(false),
+            full: AtomicBool::new(false),
+            entered: watch::Sender::new(0),
+            waiting_bytes: AtomicUsize::new(0),
+        })
+    }
+
+    pub(crate) fn full(inner: Arc<dyn EventStore>) -> Arc<Self> {
+        let store = Self::closed(inner);
+        store.set_full(true);
+        store.open();
+        store
+    }
+
+    pub(crate) fn open(&self) {
+        self.open.send_replace(true);
+    }
+
+    pub(crate) fn set_full(&self, full: bool) {
+        self.full.store(full, Ordering::SeqCst);
+    }
+
+    /// Returns once so many appends have begun.
+    pub(crate) async fn entered(&self, appends: usize) {
+        let mut entered = self.entered.subscribe();
+        let reached = within("an append", entered.wait_for(|count| *count >= appends)).await;
+        assert!(reached.is_ok());
+    }
+
+    /// Bytes of events whose append has begun and not ended.
+    pub(crate) fn waiting_bytes(&self) -> usize {
+        self.waiting_bytes.load(Ordering::SeqCst)
+    }
+}
+
+impl fmt::Display for GatedStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "gated {}", self.inner)
+    }
+}
+
+#[async_trait]
+impl EventStore for GatedStore {
+    fn epoch(&self) -> Epoch {
+        self.inner.epoch()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
+    }
+
+    async fn append(&self, batch: AppendBatch) -> Result<Appended> {
+        let bytes = batch
+            .items
+            .iter()
+            .map(|item| match item {
+                Incoming::Event(json) | Incoming::Observation(json) => json.len(),
+            })
+            .sum();
+        self.waiting_bytes.fetch_add(bytes, Ordering::SeqCst);
+        self.entered.send_modify(|count| *count += 1);
+        let _turn = self.queue.lock().await;
+        let _ = self.open.subscribe().wait_for(|open| *open).await;
+        self.waiting_bytes.fetch_sub(bytes, Ordering::SeqCst);
+        if self.full.load(Ordering::SeqCst) {
+            return Err(Error::new(ErrorKind::Full, "the store has no space left"));
+        }
+        self.inner.append(batch).await
+    }
+
+    async fn query(&self, query: &EventQuery) -> Result<Page> {
+        self.inner.query(query).await
+    }
+
+    async fn get(&self, seq: Seq) -> Result<Option<StoredRecord>> {
+        self.inner.get(seq).await
+    }
+
+    async fn get_by_id(&self, key: &EventKey) -> Result<Option<StoredEvent>> {
+        self.inner.get_by_id(key).await
+    }
+
+    async fn subscribe(&self, start: StartAt, filter: EventFilter) -> Result<Subscription> {
+        self.inner.subscribe(start, filter).await
+    }
+
+    async fn retain(&self, policy: &RetainPolicy) -> Result<Retained> {
+        self.inner.retain(policy).await
+    }
+
+    async fn stats(&self) -> Result<StoreStats> {
+        self.inner.stats().await
+    }
+
+    async fn sync(&self) -> Result<()> {
+        self.inner.sync().await
+    }
+
+    fn health(&self) -> Health {
+        if self.full.load(Ordering::SeqCst) {
+            Health::ReadOnly("the store has no space left".to_owned())
+        } else {
+            self.inner.health()
+        }
+    }
+}
