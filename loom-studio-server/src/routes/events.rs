@@ -25,7 +25,8 @@ const MAX_LIMIT: usize = 1000;
 
 /// Stores CloudEvents: binary, structured or batched mode of the HTTP binding.
 #[utoipa::path(
-    post, path = "/events", tag = "events",
+    post, path = "/events",
+    operation_id = "postEvents", tag = "events",
     params(("workspace" = Option<String>, Query, description = "The tenant; `default` when absent")),
     request_body(content = Object, description = "One CloudEvent, or an array of them", content_type = "application/cloudevents+json"),
     responses(
@@ -109,7 +110,8 @@ pub(super) struct ListQuery {
 
 /// Events that match.
 #[utoipa::path(
-    get, path = "/api/events", tag = "events", params(ListQuery),
+    get, path = "/api/events",
+    operation_id = "listEvents", tag = "events", params(ListQuery),
     responses(
         (status = 200, description = "A page", body = EventsPage),
         (status = 400, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
@@ -184,7 +186,8 @@ fn page_json(page: &Page) -> Vec<u8> {
 
 /// One event with its links and observations.
 #[utoipa::path(
-    get, path = "/api/events/{seq}", tag = "events",
+    get, path = "/api/events/{seq}",
+    operation_id = "showEvent", tag = "events",
     params(
         ("seq" = u64, Path, description = "Its position"),
         ("workspace" = Option<String>, Query, description = "The tenant; `default` when absent"),

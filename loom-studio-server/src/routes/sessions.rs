@@ -10,7 +10,8 @@ use crate::state::AppState;
 
 /// The Loom processes seen.
 #[utoipa::path(
-    get, path = "/api/sessions", tag = "views",
+    get, path = "/api/sessions",
+    operation_id = "listSessions", tag = "views",
     params(("workspace" = Option<String>, Query, description = "The tenant; `default` when absent")),
     responses((status = 200, description = "The session with the newest event first", body = SessionsDto))
 )]

@@ -32,7 +32,8 @@ pub(super) struct TopologyQuery {
 
 /// Nodes, and who calls whom.
 #[utoipa::path(
-    get, path = "/api/topology", tag = "views", params(TopologyQuery),
+    get, path = "/api/topology",
+    operation_id = "showTopology", tag = "views", params(TopologyQuery),
     responses(
         (status = 200, description = "The graph", body = TopologyDto),
         (status = 400, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
