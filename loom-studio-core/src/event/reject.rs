@@ -32,17 +32,27 @@ impl EventLimits {
             );
             return Err(Reject::new(RejectCode::TooLarge, detail));
         }
-        // Counting is vectorised and settles almost every event: without that many brackets nothing can nest that deep.
-        let brackets = json
-            .iter()
-            .filter(|byte| matches!(byte, b'{' | b'['))
-            .count();
+        // Counting settles almost every event: without that many brackets nothing can nest that deep.
+        let brackets = count_brackets(json);
         if brackets > self.max_depth && depth(json) > self.max_depth {
             let detail = format!("the event nests deeper than {} levels", self.max_depth);
             return Err(Reject::new(RejectCode::TooDeep, detail));
         }
         Ok(())
     }
+}
+
+/// Opening brackets, in strings or not. Counted in bytes per block, which the compiler turns into vector code.
+fn count_brackets(json: &[u8]) -> usize {
+    json.chunks(usize::from(u8::MAX))
+        .map(|block| {
+            let count = block.iter().fold(0_u8, |count, byte| {
+                // `{` and `[` differ in one bit.
+                count + u8::from(byte | 0x20 == b'{')
+            });
+            usize::from(count)
+        })
+        .sum()
 }
 
 /// The deepest nesting in JSON text; for text that isn't JSON, some bound on what a parser would meet.

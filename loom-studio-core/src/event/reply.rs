@@ -1,6 +1,9 @@
 //! What a reply says about the request it answers.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
 
 use super::scan::{members, text_of};
 
@@ -27,6 +30,9 @@ pub struct Reply<'a> {
     pub error: Option<Cow<'a, str>>,
 }
 
+/// Prepared once: preparing costs more than searching a short text.
+static REQUEST_ID: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"request_id\""));
+
 /// `null`, `false` and the empty string are how programs say "no error".
 fn is_set(value: &str) -> bool {
     !matches!(value, "null" | "false" | "\"\"")
@@ -38,7 +44,7 @@ impl<'a> Reply<'a> {
     /// Most events are settled by a substring search: without the word `request_id` an event is a reply only when it is a `node.error`.
     pub fn read(kind: &str, data: &'a str) -> Self {
         let is_error = kind == "node.error";
-        if !is_error && memchr::memmem::find(data.as_bytes(), b"\"request_id\"").is_none() {
+        if !is_error && REQUEST_ID.find(data.as_bytes()).is_none() {
             return Self::default();
         }
         let (mut request_id, mut error, mut result) = (None, None, None);

@@ -87,37 +87,29 @@ impl<'a> Scanner<'a> {
         self.json.get(start..end)
     }
 
+    #[inline]
     fn string(&mut self) -> Option<()> {
         self.take(b'"')?;
         let bytes = self.json.as_bytes();
+        let mut at = self.at;
         loop {
-            while let Some(&word) = bytes.get(self.at..)?.first_chunk::<8>() {
-                let special = special_bytes(u64::from_le_bytes(word));
-                self.at += special.trailing_zeros() as usize / 8;
+            for word in bytes.get(at..)?.as_chunks::<8>().0 {
+                let special = special_bytes(u64::from_le_bytes(*word));
+                at += special.trailing_zeros() as usize / 8;
                 if special != 0 {
                     break;
                 }
             }
-            match self.peek()? {
+            match bytes.get(at)? {
                 b'"' => {
-                    self.at += 1;
+                    self.at = at + 1;
                     return Some(());
                 }
-                b'\\' => self.escape()?,
+                b'\\' => at += escape_length(bytes.get(at + 1..)?)?,
                 0..0x20 => return None,
-                _ => self.at += 1,
+                _ => at += 1,
             }
         }
-    }
-
-    fn escape(&mut self) -> Option<()> {
-        let rest = self.json.as_bytes().get(self.at + 1..)?;
-        match rest.first()? {
-            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => self.at += 2,
-            b'u' if rest.get(1..5)?.iter().all(u8::is_ascii_hexdigit) => self.at += 6,
-            _ => return None,
-        }
-        Some(())
     }
 
     fn digits(&mut self) -> Option<()> {
@@ -199,6 +191,15 @@ impl<'a> Scanner<'a> {
                 return Some(());
             }
         }
+    }
+}
+
+/// Bytes of an escape whose text after the backslash begins `rest`.
+fn escape_length(rest: &[u8]) -> Option<usize> {
+    match rest.first()? {
+        b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Some(2),
+        b'u' if rest.get(1..5)?.iter().all(u8::is_ascii_hexdigit) => Some(6),
+        _ => None,
     }
 }
 

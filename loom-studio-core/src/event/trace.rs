@@ -37,15 +37,16 @@ impl fmt::Display for SpanId {
 #[error("not a W3C traceparent")]
 pub struct InvalidTraceparent;
 
-fn hex(text: &str) -> Option<u128> {
-    text.bytes().try_fold(0, |number, byte| {
+/// A field of at most 16 hexadecimal digits.
+fn hex(digits: &[u8]) -> Option<u64> {
+    digits.iter().try_fold(0, |number, byte| {
         let digit = match byte {
             b'0'..=b'9' => byte - b'0',
             b'a'..=b'f' => byte - b'a' + 10,
             b'A'..=b'F' => byte - b'A' + 10,
             _ => return None,
         };
-        Some(number << 4 | u128::from(digit))
+        Some(number << 4 | u64::from(digit))
     })
 }
 
@@ -54,23 +55,19 @@ impl FromStr for TraceContext {
 
     /// Reads `version-trace-span-flags`. Upper-case digits and fields of later versions are taken, all-zero ids are not.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let mut fields = text.split('-');
-        let mut field = |digits: usize| {
-            fields
-                .next()
-                .filter(|field| field.len() == digits)
-                .and_then(hex)
-                .ok_or(InvalidTraceparent)
-        };
-        let version = field(2)?;
-        let (trace, span) = (field(32)?, field(16)?);
-        field(2)?;
-        if version == 0xff || trace == 0 || span == 0 {
+        let bytes = text.as_bytes();
+        let field = |range| bytes.get(range).and_then(hex).ok_or(InvalidTraceparent);
+        let is_separated = [2, 35, 52].iter().all(|at| bytes.get(*at) == Some(&b'-'))
+            && bytes.get(55).is_none_or(|byte| *byte == b'-');
+        let (version, _flags) = (field(0..2)?, field(53..55)?);
+        let trace = u128::from(field(3..19)?) << 64 | u128::from(field(19..35)?);
+        let span = field(36..52)?;
+        if !is_separated || version == 0xff || trace == 0 || span == 0 {
             return Err(InvalidTraceparent);
         }
         Ok(Self {
             trace: TraceId(trace),
-            span: SpanId(span as u64),
+            span: SpanId(span),
         })
     }
 }

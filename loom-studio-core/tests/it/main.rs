@@ -1,4 +1,5 @@
 //! Integration tests.
 
 mod events;
+mod laws;
 mod memory_store;
