@@ -1,5 +1,6 @@
 //! A server in this process on a port of its own, and what the tests send to it.
 
+use std::fmt::Display;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -24,10 +25,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The outcome, or a failed test: nothing waits for ever.
 pub(crate) async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
-    match tokio::time::timeout(PATIENCE, future).await {
-        Ok(outcome) => outcome,
-        Err(_) => panic!("waited in vain: {what}"),
-    }
+    let outcome = tokio::time::timeout(PATIENCE, future).await;
+    outcome.unwrap_or_else(|_| panic!("waited in vain: {what}"))
 }
 
 /// A running server. Dropping it ends it.
@@ -179,7 +178,7 @@ impl Drop for TestServer {
 }
 
 /// A small request from one node to another.
-pub(crate) fn event(id: impl ToString) -> Value {
+pub(crate) fn event(id: impl Display) -> Value {
     json!({
         "specversion": "1.0",
         "id": id.to_string(),
@@ -189,7 +188,7 @@ pub(crate) fn event(id: impl ToString) -> Value {
     })
 }
 
-pub(crate) fn event_with_data(id: impl ToString, data: Value) -> Value {
+pub(crate) fn event_with_data(id: impl Display, data: Value) -> Value {
     let mut event = event(id);
     event["data"] = data;
     event
@@ -219,4 +218,13 @@ pub(crate) fn numbers(array: &Value) -> Vec<u64> {
         .iter()
         .map(|number| number.as_u64().unwrap())
         .collect()
+}
+
+/// The present, for the few tests about pace: they assert rates, which only get easier to keep on a slow machine.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "measures a server that runs on the real clock"
+)]
+pub(crate) fn now() -> tokio::time::Instant {
+    tokio::time::Instant::now()
 }

@@ -1,5 +1,6 @@
 //! A small HTTP/1.1 client: it shows a response as it came, and sends what a well-behaved client wouldn't.
 
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 
 use serde_json::Value;
@@ -92,16 +93,16 @@ impl Request {
         let has = |name: &str| self.headers.iter().any(|(known, _)| known == name);
         let mut text = format!("{} {} HTTP/1.1\r\n", self.method, self.target);
         if !has("host") {
-            text.push_str(&format!("host: {addr}\r\n"));
+            write!(text, "host: {addr}\r\n").unwrap();
         }
         if !has("connection") {
             text.push_str("connection: close\r\n");
         }
         if !self.body.is_empty() && !has("transfer-encoding") {
-            text.push_str(&format!("content-length: {}\r\n", self.body.len()));
+            write!(text, "content-length: {}\r\n", self.body.len()).unwrap();
         }
         for (name, value) in &self.headers {
-            text.push_str(&format!("{name}: {value}\r\n"));
+            write!(text, "{name}: {value}\r\n").unwrap();
         }
         text.push_str("\r\n");
         text

@@ -236,7 +236,7 @@ async fn a_store_that_lags_beyond_the_bound_is_told_with_1013() {
     let store = GatedStore::closed(memory());
     let bound = 256 << 10;
     let server = TestServer::over(store.clone(), |settings| {
-        settings.limits.legacy_backlog_bytes = bound
+        settings.limits.legacy_backlog_bytes = bound;
     })
     .await;
     let mut socket = server.ingest().await;

@@ -459,7 +459,7 @@ async fn a_client_that_ignores_the_window_meets_back_pressure_and_loses_nothing(
     const FRAMES: usize = 2048;
     let store = GatedStore::closed(memory());
     let server = TestServer::over(store.clone(), |settings| {
-        settings.limits.ingest_window_bytes = WINDOW
+        settings.limits.ingest_window_bytes = WINDOW;
     })
     .await;
     let (socket, hello) = server.ingest_v1().await;

@@ -54,7 +54,7 @@ async fn a_body_above_the_limit_is_413() {
 
     // Without a length the server has to count for itself.
     let chunk = "x".repeat(1000);
-    let chunked: String = (0..5).map(|_| format!("3e8\r\n{chunk}\r\n")).collect();
+    let chunked = format!("3e8\r\n{chunk}\r\n").repeat(5);
     let request = Request::post("/events", STRUCTURED, chunked + "0\r\n\r\n")
         .header("transfer-encoding", "chunked");
     request.send(server.addr).await.problem(413, "too_large");
@@ -106,7 +106,7 @@ async fn a_head_above_every_measure_is_refused() {
 #[tokio::test]
 async fn idle_and_half_open_connections_do_not_hold_up_the_shutdown() {
     let server = TestServer::with(|settings| {
-        settings.limits.header_timeout = Duration::from_secs(600);
+        settings.limits.header_timeout = Duration::from_mins(10);
         settings.limits.shutdown_timeout = Duration::from_secs(5);
     })
     .await;

@@ -13,6 +13,8 @@ mod security;
 mod shutdown;
 mod stores;
 mod ui;
+mod viewer;
+mod viewer_lag;
 mod viewer_legacy;
 mod viewer_v1;
 mod websocket;

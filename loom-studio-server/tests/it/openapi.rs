@@ -12,14 +12,14 @@ use crate::http_client::Request;
 async fn the_committed_description_is_the_one_that_is_served() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("openapi.json");
     let server = TestServer::start().await;
-    let served = server.get("/api/openapi.json").await;
-    assert_eq!(served.header("content-type"), Some("application/json"));
+    let answer = server.get("/api/openapi.json").await;
+    assert_eq!(answer.header("content-type"), Some("application/json"));
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        fs::write(&path, &served.body).unwrap();
+        fs::write(&path, &answer.body).unwrap();
     }
     let committed = fs::read_to_string(&path).unwrap();
     assert!(
-        served.text() == committed,
+        answer.text() == committed,
         "openapi.json is stale: UPDATE_GOLDEN=1 cargo test -p loom-studio-server --test it openapi"
     );
 }

@@ -69,12 +69,13 @@ async fn a_host_that_is_not_this_server_is_refused() {
                 .await
                 .problem(403, "forbidden_host");
         }
-        let post = Request::post(
+        let writing = Request::post(
             "/events",
             "application/cloudevents+json",
             event("1").to_string(),
         );
-        post.header("host", &host)
+        writing
+            .header("host", &host)
             .send(server.addr)
             .await
             .problem(403, "forbidden_host");
@@ -201,7 +202,7 @@ async fn configured_hosts_and_origins_are_let_in() {
 #[tokio::test]
 async fn a_token_is_asked_of_everything_but_health() {
     let server = TestServer::with(|settings| {
-        settings.tokens = vec![token("s3cret:with colon", None), token("other", None)]
+        settings.tokens = vec![token("s3cret:with colon", None), token("other", None)];
     })
     .await;
     for path in [

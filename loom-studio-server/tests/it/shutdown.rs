@@ -345,7 +345,9 @@ async fn hostile_input_does_not_grow_memory() {
     }
     let huge = event_with_data("huge", json!("x".repeat(2 << 20)));
     for batch in 9..=16 {
-        socket.send_json(&numbered(batch, &[huge.clone()])).await;
+        socket
+            .send_json(&numbered(batch, std::slice::from_ref(&huge)))
+            .await;
         assert_eq!(
             socket.frame("ack").await["rejected"][0]["code"],
             "too_large"

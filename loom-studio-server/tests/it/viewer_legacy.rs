@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::harness::{TestServer, event, event_with_data, events, within};
+use crate::harness::{TestServer, event, event_with_data, events, now, within};
 use crate::websocket::{Dial, Received, Socket};
 
 fn is_event(frame: &Value) -> bool {
@@ -75,7 +75,7 @@ async fn the_graph_comes_while_it_changes_as_the_api_shows_it() {
 #[tokio::test]
 async fn the_graph_comes_at_most_ten_times_a_second() {
     let server = TestServer::start().await;
-    let started = tokio::time::Instant::now();
+    let started = now();
     let mut viewer = server.viewer().await;
     subscribed(&server, &mut viewer).await;
     let (mut graphs, mut seen) = (0, 0);
