@@ -164,7 +164,7 @@ fn query(c: &mut Criterion) {
         let page = runtime.block_on(store.query(query)).expect("a page");
         assert_eq!(page.events.len(), *found, "{name}");
         group.bench_function(*name, |b| {
-            b.iter(|| runtime.block_on(store.query(query)).expect("a page"))
+            b.iter(|| runtime.block_on(store.query(query)).expect("a page"));
         });
     }
     group.finish();

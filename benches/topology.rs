@@ -59,7 +59,9 @@ fn fold(c: &mut Criterion) {
     });
     group.finish();
     let mut topology = CausalTopology::default();
-    records.iter().for_each(|record| topology.apply(record));
+    for record in &records {
+        topology.apply(record);
+    }
     let now = Timestamp::from_micros(1_767_409_200_000_000);
     assert_eq!(topology.topology(now).nodes.len(), 14);
     c.bench_function("graph of 14 nodes", |b| b.iter(|| topology.topology(now)));

@@ -75,7 +75,7 @@ pub async fn the_envelope_is_what_the_text_says(factory: Factory) {
     assert_eq!((&**event.id(), &**event.source()), ("réply", "crew/b"));
     assert_eq!(&**event.kind(), "node.response");
     assert_eq!(event.from().as_str(), "/node/crew/b");
-    assert_eq!(event.to().map(|to| to.as_str()), Some("/node/a"));
+    assert_eq!(event.to().map(crate::NodeId::as_str), Some("/node/a"));
     assert_eq!(
         event.time(),
         Timestamp::from_micros(start().as_micros() - 500_000)

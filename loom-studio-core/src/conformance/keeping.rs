@@ -174,6 +174,9 @@ pub async fn a_deleted_event_may_come_again(factory: Factory) {
     assert_eq!(open.event("e1").await.event.seq(), Seq(301));
 }
 
+/// Whether a filter keeps event `n`.
+type Keeps = fn(u64) -> bool;
+
 /// "Old records vanish from the front only", also from every index.
 pub async fn queries_after_retention_find_what_is_left(factory: Factory) {
     let open = Open::new(factory).await;
@@ -203,7 +206,6 @@ pub async fn queries_after_retention_find_what_is_left(factory: Factory) {
     assert!(first > 1);
     let none = EventFilter::default;
     let exact = |text: &str| Some(Pattern::Exact(text.into()));
-    type Keeps = fn(u64) -> bool;
     let cases: [(EventFilter, Keeps); 8] = [
         (none(), |_| true),
         (EventFilter::workspace(HERE), |n| n.is_multiple_of(2)),

@@ -2,7 +2,7 @@
 //!
 //! A backend's test file is one function that opens an empty store, and one macro call, which makes one test of each case:
 //!
-//! ```ignore
+//! ```text
 //! fn open() -> BoxFuture<'static, Subject> { … }
 //! loom_studio_core::event_store_conformance!(open);
 //! ```

@@ -301,7 +301,7 @@ impl Model {
                 }
                 (_, None, _) => rejected.push(index),
                 (_, Some(of), Some(phase)) if !self.has_phase(of, phase) => {
-                    self.entries.push(Entry::Observation { of, phase })
+                    self.entries.push(Entry::Observation { of, phase });
                 }
                 _ => duplicates += 1,
             }

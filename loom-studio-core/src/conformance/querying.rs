@@ -45,6 +45,7 @@ fn sample() -> Vec<Incoming> {
         .collect()
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "as a filter holds it")]
 fn exact(text: &str) -> Option<Pattern> {
     Some(Pattern::Exact(text.into()))
 }

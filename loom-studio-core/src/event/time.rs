@@ -7,7 +7,7 @@ use crate::clock::Timestamp;
 /// 2000-01-01T00:00:00Z: an event time before it is a broken clock's.
 const EARLIEST: Timestamp = Timestamp::from_micros(946_684_800_000_000);
 /// How far ahead of the receiver a sender's clock may run.
-const MAX_AHEAD: Duration = Duration::from_secs(5 * 60);
+const MAX_AHEAD: Duration = Duration::from_mins(5);
 
 /// The event's own time, or the interceptor's stamp, or the time of receipt: the first that is plausible.
 pub(crate) fn resolve_time(

@@ -160,7 +160,7 @@ impl EventFilter {
     }
 
     /// The condition on the text alone.
-    pub(crate) fn matches_text(&self, event: &Event) -> bool {
+    fn matches_text(&self, event: &Event) -> bool {
         self.text
             .as_ref()
             .is_none_or(|text| memmem::find(event.raw(), text.as_bytes()).is_some())

@@ -43,7 +43,7 @@ pub use types::{
 /// * **Retention.** Old records vanish from the front only. A deleted position answers [`ErrorKind::Gone`](crate::ErrorKind::Gone), or a gap in a subscription; its seq is never used again.
 /// * **Sharing.** All methods take `&self` and may be called at once from any task; a reader never waits for a slow reader, and never holds up a writer for longer than a bounded step.
 ///
-/// The trait is the minimum and has no default bodies, so that a wrapper can't forget one. The suite in [`conformance`](crate::conformance) checks every sentence above.
+/// The trait is the minimum and has no default bodies, so that a wrapper can't forget one. The suite in the module `conformance` (feature `conformance`) checks every sentence above.
 #[async_trait]
 pub trait EventStore: Debug + Display + Send + Sync + 'static {
     /// This life of the store. Positions and cursors of another one are refused.

@@ -118,18 +118,16 @@ impl Calls {
         request_id: &Arc<str>,
         answer: Answer,
     ) -> Option<(OpenCall, Answer)> {
-        match self
+        let call = self
             .open
-            .remove_where(request_id, |call| call.seq, |call| answer.fits(call))
-        {
-            Some(call) => Some((call, answer)),
-            None => {
-                self.early
-                    .insert(Arc::clone(request_id), answer.seq, answer);
-                self.early.pop_excess(|answer| answer.seq);
-                None
-            }
+            .remove_where(request_id, |call| call.seq, |call| answer.fits(call));
+        if let Some(call) = call {
+            return Some((call, answer));
         }
+        self.early
+            .insert(Arc::clone(request_id), answer.seq, answer);
+        self.early.pop_excess(|answer| answer.seq);
+        None
     }
 
     /// All open calls, oldest first.

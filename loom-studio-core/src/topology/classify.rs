@@ -1,5 +1,6 @@
 //! What a node is, and what proves it.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -133,37 +134,35 @@ pub(super) fn has_arguments(data: &str) -> bool {
 
 /// What a reply's `data` says of the node that sent it.
 pub(super) fn by_answer(data: &str) -> Option<(NodeType, Rule)> {
-    #[derive(Default)]
-    struct Answer {
-        response: bool,
-        iterations: bool,
-        final_output: bool,
-        trace: bool,
-        routed_to: bool,
-    }
     let mut result = "";
     let _ = members(data, |name, value| {
         if name == "result" {
             result = value;
         }
     });
-    let mut answer = Answer::default();
+    let mut named = BTreeSet::new();
     let _ = members(result, |name, value| {
-        let is_set = value != "null";
-        match name {
-            "response" => answer.response = is_set,
-            "iterations" => answer.iterations = is_set,
-            "final_output" => answer.final_output = is_set,
-            "trace" => answer.trace = is_set,
-            "routed_to" => answer.routed_to = is_set,
-            _ => {}
+        let marks = [
+            "response",
+            "iterations",
+            "final_output",
+            "trace",
+            "routed_to",
+        ];
+        if let Some(mark) = marks.into_iter().find(|mark| *mark == name) {
+            if value == "null" {
+                named.remove(mark);
+            } else {
+                named.insert(mark);
+            }
         }
     });
-    if answer.routed_to {
+    let has = |marks: &[&str]| marks.iter().all(|mark| named.contains(mark));
+    if has(&["routed_to"]) {
         Some((NodeType::Router, Rule::AnswersWithRoute))
-    } else if answer.final_output && answer.trace {
+    } else if has(&["final_output", "trace"]) {
         Some((NodeType::Crew, Rule::AnswersWithTrace))
-    } else if answer.response && answer.iterations {
+    } else if has(&["response", "iterations"]) {
         Some((NodeType::Agent, Rule::AnswersWithIterations))
     } else {
         None

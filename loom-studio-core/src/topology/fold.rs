@@ -196,7 +196,7 @@ impl CausalTopology {
             }
             None => {
                 self.node(event.from(), event)
-                    .end_call(answer.time, answer.seq, answer.failure)
+                    .end_call(answer.time, answer.seq, answer.failure);
             }
         }
     }

@@ -68,7 +68,9 @@ mod tests {
             .map(|i| 1_000 + (i * 7_919 % 10_007) * 3_001)
             .collect();
         let mut sketch = LatencySketch::default();
-        values.iter().for_each(|value| sketch.add(*value));
+        for value in &values {
+            sketch.add(*value);
+        }
         values.sort_unstable();
         for quantile in [0.0, 0.01, 0.5, 0.95, 0.99, 1.0] {
             let exact = values[(quantile * (values.len() - 1) as f64) as usize] as f64;

@@ -1,5 +1,7 @@
 //! Laws of the folds: topology and sessions depend on the records alone, not on how they are cut or in which order replies arrive.
 
+#![expect(clippy::needless_pass_by_value, reason = "JSON is written in place")]
+
 use std::sync::Arc;
 
 use futures::FutureExt as _;
@@ -90,7 +92,9 @@ fn records(events: &[Value]) -> Vec<Record> {
 
 fn folded<P: Projection + Default>(records: &[Record]) -> P {
     let mut projection = P::default();
-    records.iter().for_each(|record| projection.apply(record));
+    for record in records {
+        projection.apply(record);
+    }
     projection
 }
 
@@ -160,7 +164,7 @@ fn histories() -> impl Strategy<Value = Vec<Value>> {
     vec(step, 0..40).prop_map(|steps| {
         let mut history = Vec::new();
         for (index, (what, from, to, result, seconds, fails)) in steps.into_iter().enumerate() {
-            let (id, millis) = (format!("e{index}"), index as i64 * 7);
+            let (id, millis) = (format!("e{index}"), i64::try_from(index).unwrap() * 7);
             match what {
                 0 => history.push(event(&id, from, "agent.thought", millis, json!({}))),
                 1 => history.push(event(
@@ -221,7 +225,9 @@ proptest! {
         prop_assert_eq!(session_pages.of_workspace("w"), sessions.of_workspace("w"));
 
         let mut all = Topologies::new(Box::<CausalTopology>::default());
-        records.iter().for_each(|record| all.apply(record));
+        for record in &records {
+            all.apply(record);
+        }
         prop_assert_eq!(all.topology("w", at(now)), whole.topology(at(now)));
         prop_assert_eq!(all.topology("elsewhere", at(now)).nodes.len(), 0);
     }

@@ -4,6 +4,8 @@ use std::collections::BinaryHeap;
 use std::ops::ControlFlow::{self, Break, Continue};
 use std::sync::Arc;
 
+use memchr::memmem::Finder;
+
 use super::log::{Chunk, Log};
 use super::{Shared, StoredEvent};
 use crate::error::{Error, Result};
@@ -204,7 +206,7 @@ async fn search(
         stops_when_full: known_total.is_some() && !query.order.by_time(),
         heap: BinaryHeap::new(),
     };
-    let mut matched = 0_u64;
+    let mut count = 0_u64;
     for (index, event) in candidates.iter(query.order.descending()).enumerate() {
         if index % TESTS_PER_TURN == TESTS_PER_TURN - 1 {
             tokio::task::yield_now().await;
@@ -212,13 +214,13 @@ async fn search(
         if event.seq() > head || !filter.matches_attributes(event) {
             continue;
         }
-        matched += 1;
+        count += 1;
         let key = query.order.key(event.time(), event.seq());
         if after.is_none_or(|after| key > after) && best.offer(key, event).is_break() {
             break;
         }
     }
-    let total = Total::Exact(known_total.unwrap_or(matched));
+    let total = Total::Exact(known_total.unwrap_or(count));
     let matches = best.heap.into_sorted_vec();
     page(matches.into_iter().map(|ranked| ranked.event), query, total)
 }
@@ -304,7 +306,7 @@ async fn text_search(
     let split = after.map_or(0, |after| events.partition_point(|(key, _)| *key <= after));
     let (before, behind) = events.split_at(split);
     let mut reader = TextReader {
-        filter,
+        finder: Finder::new(filter.text.as_deref().unwrap_or_default()),
         bytes_left: query.max_text_bytes,
         bytes_this_turn: 0,
         matched: 0,
@@ -338,7 +340,7 @@ async fn text_search(
 }
 
 struct TextReader<'a> {
-    filter: &'a EventFilter,
+    finder: Finder<'a>,
     bytes_left: u64,
     bytes_this_turn: usize,
     matched: u64,
@@ -357,7 +359,7 @@ impl TextReader<'_> {
             self.bytes_this_turn = 0;
             tokio::task::yield_now().await;
         }
-        let matches = self.filter.matches_text(event);
+        let matches = self.finder.find(event.raw()).is_some();
         self.matched += u64::from(matches);
         Some(matches)
     }
