@@ -36,13 +36,17 @@ pub(super) async fn run(socket: WebSocket, producer: &Producer<'_>) {
     }
     let mut appending = FuturesOrdered::new();
     let mut unacknowledged_bytes = 0_usize;
+    // The window counts bytes on the wire; what they inflated to is what they cost here.
+    let mut held_bytes = 0_usize;
     let mut unreadable_frames = 0_u32;
     let farewell = loop {
-        let has_credit = unacknowledged_bytes < limits.ingest_window_bytes;
+        let has_credit = unacknowledged_bytes < limits.ingest_window_bytes
+            && held_bytes < limits.max_inflated_bytes;
         let frame = tokio::select! {
             biased;
-            Some((size, answer)) = appending.next(), if !appending.is_empty() => {
+            Some((size, held, answer)) = appending.next(), if !appending.is_empty() => {
                 unacknowledged_bytes -= size;
+                held_bytes -= held;
                 if outbound.json(&answer).await.is_err() {
                     break None;
                 }
@@ -60,6 +64,7 @@ pub(super) async fn run(socket: WebSocket, producer: &Producer<'_>) {
             Some(Err(error)) if is_too_large(&error) => break Some(close(1009, "frame too large")),
             Some(Ok(Message::Close(_)) | Err(_)) | None => break None,
         };
+        let held = json.as_ref().map_or(0, Bytes::len);
         let read = match json {
             Ok(json) => batch::read(&json),
             Err(Inflate::TooLarge) => break Some(close(1009, "inflated frame too large")),
@@ -87,7 +92,7 @@ pub(super) async fn run(socket: WebSocket, producer: &Producer<'_>) {
                     detail: unreadable.detail,
                 });
                 appending.push_back(futures_util::future::Either::Left(std::future::ready((
-                    0, answer,
+                    0, 0, answer,
                 ))));
                 continue;
             }
@@ -95,6 +100,7 @@ pub(super) async fn run(socket: WebSocket, producer: &Producer<'_>) {
         let number = batch.number;
         let mut append = producer.append(batch.items);
         unacknowledged_bytes += size;
+        held_bytes += held;
         // Polled once here, so that batches reach the store in the order they came in.
         let early = match futures_util::poll!(&mut append) {
             std::task::Poll::Ready(result) => Some(result),
@@ -105,12 +111,12 @@ pub(super) async fn run(socket: WebSocket, producer: &Producer<'_>) {
                 Some(result) => result,
                 None => append.await,
             };
-            (size, answer(number, result))
+            (size, held, answer(number, result))
         }));
     };
     // What was read is stored and answered, also on the way out.
     let mut peer: std::result::Result<(), PeerGone> = Ok(());
-    while let Some((_, answer)) = appending.next().await {
+    while let Some((_, _, answer)) = appending.next().await {
         if peer.is_ok() && farewell.is_some() {
             peer = outbound.json(&answer).await;
         }

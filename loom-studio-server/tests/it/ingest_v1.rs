@@ -521,6 +521,35 @@ async fn a_client_that_ignores_the_window_meets_back_pressure_and_loses_nothing(
     assert_eq!(server.store.stats().await.unwrap().events, FRAMES as u64);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn frames_that_wait_for_the_store_are_bounded_by_what_they_inflate_to() {
+    const LIMIT: usize = 1 << 20;
+    const FRAMES: u64 = 200;
+    let store = GatedStore::closed(memory());
+    let server = TestServer::over(store.clone(), |settings| {
+        settings.limits.max_inflated_bytes = LIMIT;
+    })
+    .await;
+    let (mut socket, hello) = server.ingest_v1().await;
+    let frame = |batch: u64| {
+        let data = json!("x".repeat(256 << 10));
+        zstd_of(&numbered(batch, &[event_with_data(batch, data)]))
+    };
+    // All of them together stay far within the window, which counts bytes on the wire.
+    assert!(frame(FRAMES).len() as u64 * FRAMES < hello["window_bytes"].as_u64().unwrap());
+    for batch in 1..=FRAMES {
+        socket.send(frame(batch)).await;
+    }
+    store.entered(4).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let waiting = store.waiting_bytes();
+    assert!(waiting <= 2 * LIMIT, "{waiting} bytes wait at the store");
+    store.open();
+    for batch in 1..=FRAMES {
+        ack(&mut socket, batch).await;
+    }
+}
+
 #[tokio::test]
 async fn one_frame_larger_than_the_window_may_be_sent_alone() {
     let server = TestServer::with(|settings| settings.limits.ingest_window_bytes = 4096).await;
