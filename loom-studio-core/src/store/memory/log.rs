@@ -110,6 +110,14 @@ impl Log {
         }
     }
 
+    /// Entries of all indexes together.
+    #[cfg(test)]
+    pub(super) fn index_entries(&self) -> usize {
+        let postings: usize = self.postings.values().map(VecDeque::len).sum();
+        let observed: usize = self.observed.values().map(Vec::len).sum();
+        self.identities.len() + postings + observed + self.workspace_events.len()
+    }
+
     pub(super) fn first(&self) -> Seq {
         self.first
     }

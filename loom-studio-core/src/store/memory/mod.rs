@@ -166,3 +166,54 @@ impl TailSource for Shared {
         Ok(self.read().tail(after, max_records, filter))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt as _;
+
+    use super::*;
+    use crate::clock::{ManualClock, SequentialIds, Timestamp};
+    use crate::store::Incoming;
+
+    /// Ids, sources, traces and sessions that never come again: what leaves must leave every index.
+    #[test]
+    fn indexes_hold_no_more_than_the_records() {
+        let options = MemoryStoreOptions {
+            max_records: 160,
+            ..MemoryStoreOptions::default()
+        };
+        let clock = Arc::new(ManualClock::new(Timestamp::from_micros(
+            1_767_323_045_000_000,
+        )));
+        let store = MemoryStore::new(options, clock, &SequentialIds::new(1));
+        for n in 1..=2_000 {
+            let event = format!(
+                r#"{{"specversion":"1.0","id":"{n}","source":"a{n}","type":"t","subject":"b{n}","studiosession":"s{n}","causationid":"c{n}","traceparent":"00-{n:032x}-{n:016x}-01","data":{{"request_id":"r{n}"}}}}"#
+            );
+            let observation = format!(r#"{{"source":"a{n}","of":"{n}","phase":"post"}}"#);
+            let batch = AppendBatch {
+                workspace: format!("w{n}").into(),
+                session: "s".into(),
+                items: vec![
+                    Incoming::Event(event.into()),
+                    Incoming::Observation(observation.into()),
+                ],
+            };
+            store.append(batch).now_or_never().unwrap().unwrap();
+            let log = store.shared.read();
+            // Eight keys an event, and half of the records are events.
+            assert!(
+                log.index_entries() <= 160 / 2 * (8 + 3),
+                "{n}: {}",
+                log.index_entries()
+            );
+        }
+        let everything = RetainPolicy {
+            max_age: None,
+            max_bytes: Some(0),
+        };
+        let retained = store.retain(&everything).now_or_never().unwrap().unwrap();
+        assert_eq!(retained.first_seq, Seq::ZERO);
+        assert_eq!(store.shared.read().index_entries(), 0);
+    }
+}
