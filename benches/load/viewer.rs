@@ -17,7 +17,8 @@ use crate::clock::wall;
 use crate::latencies::Latencies;
 use crate::run::Stage;
 
-const WINDOW: u32 = 64;
+/// Few enough that a viewer which falls behind is told so instead of reading old frames.
+const WINDOW: u32 = 8;
 
 /// What one viewer saw while it was measured.
 #[derive(Debug, Default)]

@@ -56,3 +56,22 @@ impl<'a> Producer<'a> {
         tracing::debug!(session = %self.session, detail, "why it was not");
     }
 }
+
+/// Bytes one producer may have read and stored before other tasks get a turn: a millisecond or two of work.
+const TURN_BYTES: usize = 256 << 10;
+
+/// Keeps a producer that floods its socket from holding a thread: frames that are already buffered arrive without a wait in between.
+#[derive(Debug, Default)]
+pub(super) struct Turn {
+    bytes: usize,
+}
+
+impl Turn {
+    pub(super) async fn took(&mut self, bytes: usize) {
+        self.bytes += bytes;
+        if self.bytes >= TURN_BYTES {
+            self.bytes = 0;
+            tokio::task::yield_now().await;
+        }
+    }
+}

@@ -6,7 +6,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream::{FuturesOrdered, SplitStream};
 use loom_studio_core::Incoming;
 
-use super::ingest::Producer;
+use super::ingest::{Producer, Turn};
 use super::outbound::Outbound;
 use super::{batch, close};
 use crate::metrics::count;
@@ -27,6 +27,7 @@ pub(super) async fn run(socket: WebSocket, producer: &Producer<'_>, framing: Fra
     let mut outbound = Outbound::new(sink, limits.send_timeout);
     let mut appending = FuturesOrdered::new();
     let mut backlog_bytes = 0_usize;
+    let mut turn = Turn::default();
     let farewell = loop {
         let frame = tokio::select! {
             biased;
@@ -61,6 +62,7 @@ pub(super) async fn run(socket: WebSocket, producer: &Producer<'_>, framing: Fra
                 }
             },
         };
+        turn.took(size).await;
         let mut append = producer.append(items);
         // Polled once here, so that batches reach the store in the order they came in.
         if futures_util::poll!(&mut append).is_pending() {

@@ -8,7 +8,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesOrdered;
 use loom_studio_core::{Appended, Result};
 
-use super::ingest::Producer;
+use super::ingest::{Producer, Turn};
 use super::ingest_legacy::{drain, is_too_large};
 use super::outbound::{Outbound, PeerGone};
 use super::{batch, close};
@@ -39,6 +39,7 @@ pub(super) async fn run(socket: WebSocket, producer: &Producer<'_>) {
     // The window counts bytes on the wire; what they inflated to is what they cost here.
     let mut held_bytes = 0_usize;
     let mut unreadable_frames = 0_u32;
+    let mut turn = Turn::default();
     let farewell = loop {
         let has_credit = unacknowledged_bytes < limits.ingest_window_bytes
             && held_bytes < limits.max_inflated_bytes;
@@ -101,6 +102,7 @@ pub(super) async fn run(socket: WebSocket, producer: &Producer<'_>) {
         let mut append = producer.append(batch.items);
         unacknowledged_bytes += size;
         held_bytes += held;
+        turn.took(held).await;
         // Polled once here, so that batches reach the store in the order they came in.
         let early = match futures_util::poll!(&mut append) {
             std::task::Poll::Ready(result) => Some(result),

@@ -26,7 +26,7 @@ use crate::routes::filter;
 use crate::state::{AppState, FRAME_INTERVAL, SERVER, SLOW_INTERVAL};
 
 /// Most records in one frame.
-const MAX_FRAME_RECORDS: usize = 4096;
+const MAX_FRAME_RECORDS: usize = 16_384;
 /// Unreadable frames after which a connection is closed.
 const MAX_UNREADABLE: u32 = 16;
 /// A graph changes with time alone (calls time out): it is looked at this often without new records.
