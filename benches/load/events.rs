@@ -10,6 +10,7 @@ found that forty minutes are left for the walk from the station; the weather ser
 route along the river was dropped in favour of the covered market hall. Remaining budget 148.20 EUR, two of five steps done. \
 Next: reserve a table near the exit, confirm the number of guests, and write the summary that the coordinator expects. ";
 
+const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 const AGENTS: u64 = 8;
 const TOOLS: u64 = 24;
 
@@ -77,6 +78,15 @@ impl Events {
             )
         };
         let mut missing = self.event_bytes.saturating_sub(out.len() - start + 3);
+        // A third that doesn't compress, as the ids and numbers in real data don't.
+        let mut state = trace ^ number ^ 0x2545_f491_4f6c_dd1d;
+        for _ in 0..missing / 3 {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            out.push(char::from(LETTERS[(state >> 58) as usize]));
+        }
+        missing -= missing / 3;
         let mut from = (number as usize * 31) % PROSE.len();
         while missing > 0 {
             let part = &PROSE[from..PROSE.len().min(from + missing)];
