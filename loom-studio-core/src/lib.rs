@@ -71,6 +71,8 @@ pub use store::{
     RetainPolicy, Retained, StartAt, StoreStats, StoredEvent, StoredRecord, Subscription, Tail,
     TailSource, TimeRange, Total,
 };
+#[cfg(feature = "file")]
+pub use store::{Disk, DiskFile, FileStore, FileStoreOptions, OpenReport};
 pub use topology::{
     CausalTopology, Edge, Evidence, LatencySketch, Node, NodeStatus, NodeType, Percentiles, Rule,
     Topologies, Topology, TopologyInferer,

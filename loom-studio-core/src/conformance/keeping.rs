@@ -28,14 +28,14 @@ pub async fn retention_by_age_keeps_what_is_young(factory: Factory) {
     let open = Open::new(factory).await;
     // The event's own time doesn't count.
     let old = json!({"time": "2026-01-02T03:04:05Z"});
-    open.append(
+    open.fill(
         (1..=200)
             .map(|n| event_with(&format!("e{n}"), old.clone()))
             .collect(),
     )
     .await;
     open.subject.clock.advance(HOUR);
-    open.append(
+    open.fill(
         (201..=400)
             .map(|n| event_with(&format!("e{n}"), old.clone()))
             .collect(),
@@ -77,7 +77,7 @@ pub async fn retention_by_age_keeps_what_is_young(factory: Factory) {
 /// "Delete the oldest records above this many bytes": what stays is the newest, within the size or one unit of it.
 pub async fn retention_by_size_keeps_what_is_new(factory: Factory) {
     let open = Open::new(factory).await;
-    open.append(events(1..=400)).await;
+    open.fill(events(1..=400)).await;
     let full = open.store().stats().await.unwrap();
     let unit = full.stored_bytes * UNIT / 400;
     for share in [2, 4, 100] {
@@ -137,7 +137,7 @@ pub async fn an_empty_policy_deletes_nothing(factory: Factory) {
 /// "A deleted position … is never used again."
 pub async fn a_deleted_seq_is_not_used_again(factory: Factory) {
     let open = Open::new(factory).await;
-    open.append(events(1..=200)).await;
+    open.fill(events(1..=200)).await;
     open.store().retain(&by_bytes(0)).await.unwrap();
     assert_eq!(
         open.append(vec![event("new")]).await.seqs,
@@ -149,7 +149,7 @@ pub async fn a_deleted_seq_is_not_used_again(factory: Factory) {
 /// "While the first is stored" a second is a duplicate; afterwards it is an event again, and observations of the deleted one are refused.
 pub async fn a_deleted_event_may_come_again(factory: Factory) {
     let open = Open::new(factory).await;
-    open.append(events(1..=300)).await;
+    open.fill(events(1..=300)).await;
     let half = open.store().stats().await.unwrap().stored_bytes / 2;
     let first = open
         .store()

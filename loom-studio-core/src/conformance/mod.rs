@@ -40,8 +40,10 @@ use crate::store::EventStore;
 
 /// Records a subject keeps at least.
 pub const CAPACITY: u64 = 1000;
-/// Records in one unit of deletion at most.
+/// Records in one unit of deletion at most, as long as no batch has more than [`FILL`]: a batch is never split.
 pub const UNIT: u64 = 64;
+/// Records in the batches of cases that delete.
+pub const FILL: usize = 16;
 
 /// Opens an empty store in an epoch of its own, its clock at [`start`].
 pub type Factory = fn() -> BoxFuture<'static, Subject>;

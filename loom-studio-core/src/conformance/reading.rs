@@ -36,7 +36,7 @@ pub async fn get_answers_event_observation_and_nothing(factory: Factory) {
 /// "`Gone` when retention has deleted it."
 pub async fn get_names_what_was_deleted(factory: Factory) {
     let open = Open::new(factory).await;
-    open.append(events(1..=400)).await;
+    open.fill(events(1..=400)).await;
     let half = open.store().stats().await.unwrap().stored_bytes / 2;
     let policy = RetainPolicy {
         max_bytes: Some(half),

@@ -239,7 +239,7 @@ pub async fn a_filter_still_advances(factory: Factory) {
 /// "An observation matches when its workspace and session do and nothing else is asked for, or the observed event does"; it wakes readers either way.
 pub async fn an_observation_wakes_and_follows_its_event(factory: Factory) {
     let open = Open::new(factory).await;
-    open.append(events(1..=100)).await;
+    open.fill(events(1..=100)).await;
     let text = EventFilter {
         text: Some("\"e100\"".into()),
         ..EventFilter::default()
@@ -283,7 +283,7 @@ pub async fn an_observation_wakes_and_follows_its_event(factory: Factory) {
         max_bytes: Some(open.store().stats().await.unwrap().stored_bytes / 100),
         max_age: None,
     };
-    open.append(
+    open.fill(
         (1..=100)
             .map(|n| observation(&format!("e{n}"), "blocked", Value::Null))
             .collect(),
@@ -322,7 +322,7 @@ async fn delete_half(open: &Open) -> Seq {
 /// "… except gaps that are named in a `Delivery`": what was deleted after a reader's position.
 pub async fn what_retention_deleted_is_named_as_a_gap(factory: Factory) {
     let open = Open::new(factory).await;
-    open.append(events(1..=300)).await;
+    open.fill(events(1..=300)).await;
     let epoch = open.store().epoch();
     let mut behind = subscribe(&open, StartAt::Beginning).await;
     let (some, _) = read_through(&mut behind, Seq(5), 5).await;
@@ -351,7 +351,7 @@ pub async fn what_retention_deleted_is_named_as_a_gap(factory: Factory) {
 /// What was deleted before a reader asked for "the beginning" or "the last n" is no gap.
 pub async fn nothing_is_named_that_was_gone_before(factory: Factory) {
     let open = Open::new(factory).await;
-    open.append(events(1..=300)).await;
+    open.fill(events(1..=300)).await;
     let first = delete_half(&open).await;
     for start in [StartAt::Beginning, StartAt::Last(299)] {
         let mut subscription = subscribe(&open, start).await;

@@ -103,6 +103,13 @@ impl Open {
         append(&**self.store(), HERE, items).await
     }
 
+    /// Appends in batches small enough that a unit of deletion stays within [`UNIT`](super::UNIT).
+    pub(super) async fn fill(&self, items: Vec<Incoming>) {
+        for batch in items.chunks(super::FILL) {
+            self.append(batch.to_vec()).await;
+        }
+    }
+
     pub(super) async fn append_to(&self, workspace: &str, items: Vec<Incoming>) -> Appended {
         append(&**self.store(), workspace, items).await
     }

@@ -1,8 +1,11 @@
 //! The event log: its contract, and the backends that keep it.
 
 mod cursor;
+#[cfg(feature = "file")]
+mod file;
 mod filter;
 mod index_key;
+mod intern;
 mod memory;
 mod query;
 mod subscribe;
@@ -18,6 +21,8 @@ use crate::event::{Event, EventKey, Observation, Record, Stamps};
 use crate::ids::{Epoch, Seq};
 
 pub use cursor::Cursor;
+#[cfg(feature = "file")]
+pub use file::{Disk, DiskFile, FileStore, FileStoreOptions, OpenReport};
 pub use filter::{EventFilter, Pattern, TimeRange};
 pub use memory::{MemoryStore, MemoryStoreOptions};
 pub use query::{EventQuery, Order, Page, StoredEvent, Total};

@@ -1,6 +1,5 @@
 //! The in-memory backend: everything since the process started, within a bound of events and bytes.
 
-mod intern;
 mod log;
 mod prepare;
 mod search;

@@ -4,13 +4,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
-use super::intern::Interner;
 use crate::clock::Timestamp;
 use crate::event::{
     Envelope, EventLimits, EventParts, NodeId, ObservationDraft, Phase, Reject, Stamps,
     resolve_time, strip_reserved,
 };
 use crate::ids::Seq;
+use crate::store::intern::Interner;
 use crate::store::{AppendBatch, Incoming};
 
 /// One entry of a batch, checked.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 /// Shared strings. Those nobody holds any more are dropped whenever the set has doubled, so it stays within twice what is in use.
 #[derive(Debug, Default)]
-pub(super) struct Interner {
+pub(crate) struct Interner {
     texts: HashSet<Arc<str>>,
     purge_at: usize,
 }
@@ -14,7 +14,7 @@ const SMALLEST_PURGE: usize = 1024;
 
 impl Interner {
     /// The shared copy of `text`.
-    pub(super) fn get(&mut self, text: &str) -> Arc<str> {
+    pub(crate) fn get(&mut self, text: &str) -> Arc<str> {
         if let Some(known) = self.texts.get(text) {
             return Arc::clone(known);
         }

@@ -1,0 +1,287 @@
+//! Opening: which files there are, what of them is committed, and what a crash left behind.
+
+use std::io;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::block::Block;
+use super::bytes::checksum;
+use super::disk::{Disk, DiskFile};
+use super::frame::{
+    Damage, FRAME_HEADER_BYTES, FrameHeader, META_BYTES, SEGMENT_HEADER_BYTES, SegmentHeader,
+    VERSION, meta_header, read_meta,
+};
+use super::index::{FrameEntry, Hasher, hashes_of};
+use super::pending::PendingRow;
+use super::segment::{Tail, log_name, parse_log_name};
+use crate::clock::IdSource;
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::Record;
+use crate::ids::Epoch;
+use crate::store::intern::Interner;
+
+pub(super) const META_NAME: &str = "store.meta";
+
+pub(super) fn failed(what: &str, error: io::Error) -> Error {
+    let kind = match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ErrorKind::Full,
+        _ => ErrorKind::Io,
+    };
+    Error::new(kind, format!("{what}: {error}")).with_source(error)
+}
+
+fn corrupt(message: String) -> Error {
+    Error::new(ErrorKind::Corrupt, message)
+}
+
+/// The store's epoch: read, or made and written.
+pub(super) fn epoch(disk: &dyn Disk, names: &[String], ids: &dyn IdSource) -> Result<Epoch> {
+    if names.iter().any(|name| name == META_NAME) {
+        let mut bytes = [0; META_BYTES];
+        let read = disk
+            .open(META_NAME)
+            .and_then(|file| file.read_exact_at(&mut bytes, 0));
+        read.map_err(|error| failed("cannot read the store's identity", error))?;
+        return read_meta(&bytes).map_err(|damage| damaged(META_NAME, damage));
+    }
+    if names.iter().any(|name| parse_log_name(name).is_some()) {
+        return Err(corrupt(format!(
+            "there are segments, but no {META_NAME}: is this a whole store directory?"
+        )));
+    }
+    let epoch = Epoch(ids.next_id());
+    let temporary = format!("{META_NAME}.tmp");
+    let write = || -> io::Result<()> {
+        let file = disk.create(&temporary)?;
+        file.write_all_at(&meta_header(epoch), 0)?;
+        file.sync_data()?;
+        disk.rename(&temporary, META_NAME)?;
+        disk.sync_dir()
+    };
+    write().map_err(|error| failed("cannot write the store's identity", error))?;
+    Ok(epoch)
+}
+
+fn damaged(name: &str, damage: Damage) -> Error {
+    match damage {
+        Damage::Invalid => corrupt(format!("{name} is damaged")),
+        Damage::Version(version) => {
+            let message = format!(
+                "{name} has format version {version}; this program knows version {VERSION}"
+            );
+            Error::new(ErrorKind::Invalid, message)
+        }
+    }
+}
+
+/// What is committed of a segment.
+#[derive(Debug)]
+pub(super) struct Scanned {
+    pub(super) tail: Tail,
+    /// Where the committed part ends.
+    pub(super) end: u64,
+    /// The last commit group.
+    pub(super) group: u64,
+    /// Bytes behind the end that are not zeros: a torn group.
+    pub(super) torn_bytes: u64,
+}
+
+/// Reads a segment's frames and indexes what is committed.
+///
+/// `None` when not even the header was written: the segment was being begun.
+pub(super) fn scan(
+    file: &dyn DiskFile,
+    first_seq: u64,
+    epoch: Epoch,
+    hasher: Hasher,
+) -> Result<Option<Scanned>> {
+    let name = log_name(first_seq);
+    let cannot_read = |error| failed(&format!("cannot read {name}"), error);
+    let len = file.len().map_err(cannot_read)?;
+    let mut header = [0; SEGMENT_HEADER_BYTES];
+    if len >= SEGMENT_HEADER_BYTES as u64 {
+        file.read_exact_at(&mut header, 0).map_err(cannot_read)?;
+    }
+    match SegmentHeader::decode(&header) {
+        Ok(found) if found.epoch == epoch && found.first_seq == first_seq => {}
+        Ok(_) => return Err(corrupt(format!("{name} belongs to another store or place"))),
+        Err(Damage::Invalid) if len <= SEGMENT_HEADER_BYTES as u64 => return Ok(None),
+        Err(damage) => return Err(damaged(&name, damage)),
+    }
+    let mut scan = Scan::new(file, first_seq, hasher, len);
+    while scan.frame().map_err(cannot_read)? {}
+    scan.check_rest(&name).map_err(cannot_read)??;
+    Ok(Some(scan.finish()))
+}
+
+struct Scan<'a> {
+    file: &'a dyn DiskFile,
+    first_seq: u64,
+    hasher: Hasher,
+    len: u64,
+    offset: u64,
+    strings: Interner,
+    tail: Tail,
+    end: u64,
+    group: u64,
+    next_seq: u64,
+    /// Frames of the group under way: they count once its last frame is seen.
+    open: Vec<(FrameEntry, Vec<PendingRow>)>,
+    open_group: u64,
+}
+
+impl<'a> Scan<'a> {
+    fn new(file: &'a dyn DiskFile, first_seq: u64, hasher: Hasher, len: u64) -> Self {
+        let mut tail = Tail::default();
+        tail.meta.first_seq = first_seq;
+        tail.meta.log_bytes = SEGMENT_HEADER_BYTES as u64;
+        let start = SEGMENT_HEADER_BYTES as u64;
+        Self {
+            file,
+            first_seq,
+            hasher,
+            len,
+            offset: start,
+            strings: Interner::default(),
+            tail,
+            end: start,
+            group: 0,
+            next_seq: first_seq,
+            open: Vec::new(),
+            open_group: 1,
+        }
+    }
+
+    /// Takes in the next frame; false when there is no valid one.
+    fn frame(&mut self) -> io::Result<bool> {
+        let Some((header, body)) = read_frame(self.file, self.offset, self.len)? else {
+            return Ok(false);
+        };
+        if header.first_seq != self.next_seq || header.group != self.open_group {
+            return Ok(false);
+        }
+        let block = zstd::bulk::decompress(&body, header.block_bytes as usize)
+            .ok()
+            .map(Bytes::from);
+        let strings = &mut self.strings;
+        let block = block.and_then(|block| {
+            Block::decode(block, header.first_seq, header.records, |text| {
+                strings.get(text)
+            })
+        });
+        let rows: Option<Vec<PendingRow>> = block.and_then(|block| {
+            (0..block.len())
+                .map(|index| {
+                    block
+                        .record(index)
+                        .map(|record| row_of(&record, self.hasher))
+                })
+                .collect()
+        });
+        let Some(rows) = rows else { return Ok(false) };
+        let entry = FrameEntry {
+            body_offset: self.offset + FRAME_HEADER_BYTES as u64,
+            body_bytes: header.body_bytes,
+            block_bytes: header.block_bytes,
+            first_row: (header.first_seq - self.first_seq) as u32,
+            body_crc: header.body_crc,
+            min_time: header.min_time,
+            max_time: header.max_time,
+        };
+        self.offset = entry.body_offset + u64::from(header.body_bytes);
+        self.next_seq += u64::from(header.records);
+        self.open.push((entry, rows));
+        if header.ends_group {
+            for (frame, rows) in self.open.drain(..) {
+                self.tail.add_frame(frame);
+                for row in &rows {
+                    self.tail.add_row(row);
+                }
+            }
+            (self.end, self.group, self.open_group) = (self.offset, header.group, header.group + 1);
+            self.tail.meta.log_bytes = self.end;
+        }
+        Ok(true)
+    }
+
+    /// A valid frame of a later group behind the end can't come from a crash.
+    fn check_rest(&self, name: &str) -> io::Result<Result<()>> {
+        let rest = usize::try_from(self.len - self.end).unwrap_or(usize::MAX);
+        let mut bytes = vec![0; rest];
+        self.file.read_exact_at(&mut bytes, self.end)?;
+        for at in memchr::memmem::find_iter(&bytes, b"LSF1") {
+            let offset = self.end + at as u64;
+            if let Some((header, _)) = read_frame(self.file, offset, self.len)?
+                && header.group > self.open_group
+            {
+                let message = format!(
+                    "{name} is damaged at byte {}: a later commit is whole at byte {offset}. Nothing was changed",
+                    self.end
+                );
+                return Ok(Err(corrupt(message)));
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    fn finish(self) -> Scanned {
+        let torn = self
+            .open
+            .iter()
+            .map(|(frame, _)| u64::from(frame.body_bytes) + FRAME_HEADER_BYTES as u64)
+            .sum::<u64>();
+        Scanned {
+            tail: self.tail,
+            end: self.end,
+            group: self.group,
+            torn_bytes: torn.max(self.offset - self.end),
+        }
+    }
+}
+
+/// A whole, undamaged frame at an offset.
+pub(super) fn read_frame(
+    file: &dyn DiskFile,
+    offset: u64,
+    len: u64,
+) -> io::Result<Option<(FrameHeader, Vec<u8>)>> {
+    let body_at = offset + FRAME_HEADER_BYTES as u64;
+    if body_at > len {
+        return Ok(None);
+    }
+    let mut bytes = [0; FRAME_HEADER_BYTES];
+    file.read_exact_at(&mut bytes, offset)?;
+    let Some(header) = FrameHeader::decode(&bytes) else {
+        return Ok(None);
+    };
+    if body_at + u64::from(header.body_bytes) > len {
+        return Ok(None);
+    }
+    let mut body = vec![0; header.body_bytes as usize];
+    file.read_exact_at(&mut body, body_at)?;
+    Ok((checksum(&body) == header.body_crc).then_some((header, body)))
+}
+
+/// What the index keeps of a record that was read back.
+fn row_of(record: &Record, hasher: Hasher) -> PendingRow {
+    match record {
+        Record::Event(event) => PendingRow::Event {
+            time: event.time().as_nanos(),
+            received: event.received().as_nanos(),
+            json_bytes: event.raw().len() as u32,
+            hashes: hashes_of(event, hasher),
+            workspace: Arc::clone(event.workspace()),
+            session: Arc::clone(event.session()),
+            from: event.from().shared(),
+            to: event.to().map(crate::event::NodeId::shared),
+            kind: Arc::clone(event.kind()),
+        },
+        Record::Observation(observation) => PendingRow::Observation {
+            time: observation.received.as_nanos(),
+            received: observation.received.as_nanos(),
+            json_bytes: observation.changed.len() as u32,
+            of: observation.of.0,
+        },
+    }
+}
