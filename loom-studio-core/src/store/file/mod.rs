@@ -23,7 +23,7 @@ mod writer;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -113,7 +113,6 @@ pub struct FileStore {
     report: OpenReport,
     space: Arc<Semaphore>,
     head: watch::Receiver<Seq>,
-    stop: Arc<AtomicBool>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     _lock: Box<dyn fmt::Debug + Send + Sync>,
 }
@@ -163,12 +162,9 @@ impl FileStore {
         let shared = shared.0;
         let writer = Writer::new(Arc::clone(&shared), resume)
             .map_err(|error| failed("cannot start the writer", error))?;
-        let stop = Arc::new(AtomicBool::new(false));
         let sealing = {
-            let (shared, stop) = (Arc::clone(&shared), Arc::clone(&stop));
-            spawn("loom-studio-seal", move || {
-                shared.seal_until(&|| stop.load(Ordering::Relaxed));
-            })?
+            let shared = Arc::clone(&shared);
+            spawn("loom-studio-seal", move || shared.seal_as_they_come())?
         };
         let writing = spawn("loom-studio-write", move || writer.run())?;
         Ok(Self {
@@ -177,7 +173,6 @@ impl FileStore {
             path: path.to_owned(),
             report,
             head,
-            stop,
             threads: Mutex::new(vec![writing, sealing]),
             _lock: lock,
         })
@@ -226,7 +221,7 @@ impl Drop for FileStore {
             }
         };
         join(threads.next());
-        self.stop.store(true, Ordering::Relaxed);
+        self.shared.end_sealing();
         join(threads.next());
         self.shared.close_head();
     }

@@ -40,8 +40,8 @@ pub(super) struct Shared {
     wake: Condvar,
     durable: AtomicU64,
     head: Mutex<Option<watch::Sender<Seq>>>,
-    full: SyncSender<Arc<Segment>>,
-    full_queue: Mutex<Receiver<Arc<Segment>>>,
+    full: SyncSender<Option<Arc<Segment>>>,
+    full_queue: Mutex<Receiver<Option<Arc<Segment>>>>,
     poisoned: Mutex<Option<String>>,
     notes: Mutex<Vec<String>>,
 }
@@ -187,29 +187,27 @@ impl Shared {
 
     /// Has a full segment's index written: by the sealing thread, or here when that is behind.
     pub(super) fn seal_soon(&self, segment: Arc<Segment>) {
-        if let Err(TrySendError::Full(segment) | TrySendError::Disconnected(segment)) =
-            self.full.try_send(segment)
-        {
+        let not_sent = match self.full.try_send(Some(segment)) {
+            Ok(()) => None,
+            Err(TrySendError::Full(segment) | TrySendError::Disconnected(segment)) => segment,
+        };
+        if let Some(segment) = not_sent {
             self.seal(&segment);
         }
     }
 
-    /// Writes the indexes of all segments that wait for one.
-    pub(super) fn seal_waiting(&self) {
+    /// The sealing thread: until [`end_sealing`](Self::end_sealing), and everything handed over before that.
+    pub(super) fn seal_as_they_come(&self) {
         let queue = lock(&self.full_queue);
-        while let Ok(segment) = queue.try_recv() {
+        while let Ok(Some(segment)) = queue.recv() {
             self.seal(&segment);
         }
     }
 
-    /// The sealing thread: until `stop` says so.
-    pub(super) fn seal_until(&self, stop: &dyn Fn() -> bool) {
-        while !stop() {
-            let next = lock(&self.full_queue).recv_timeout(Duration::from_millis(20));
-            if let Ok(segment) = next {
-                self.seal(&segment);
-            }
-        }
+    /// Ends the sealing thread once it has done what it was given.
+    pub(super) fn end_sealing(&self) {
+        // The thread holds the other end; if it has died there is nothing to end.
+        let _ = self.full.send(None);
     }
 
     /// Writes a segment's index, and lets readers use it in place of the one in memory. When that fails, the one in memory stays, and the next open tries again.

@@ -91,7 +91,6 @@ impl Writer {
         if self.allocated > self.end && self.segment.file.set_len(self.end).is_err() {
             // The zeros behind the end are no frames: the next open cuts them.
         }
-        self.shared.seal_waiting();
     }
 
     /// Waits until a group is due: the first batch has waited long enough, or there is much of it.
