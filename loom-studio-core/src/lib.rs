@@ -72,7 +72,7 @@ pub use store::{
     TailSource, TimeRange, Total,
 };
 #[cfg(feature = "file")]
-pub use store::{Disk, DiskFile, FileStore, FileStoreOptions, OpenReport};
+pub use store::{Disk, DiskFile, FileStore, FileStoreOptions, OpenReport, VerifyReport, verify};
 pub use topology::{
     CausalTopology, Edge, Evidence, LatencySketch, Node, NodeStatus, NodeType, Percentiles, Rule,
     Topologies, Topology, TopologyInferer,

@@ -22,7 +22,7 @@ use crate::ids::{Epoch, Seq};
 
 pub use cursor::Cursor;
 #[cfg(feature = "file")]
-pub use file::{Disk, DiskFile, FileStore, FileStoreOptions, OpenReport};
+pub use file::{Disk, DiskFile, FileStore, FileStoreOptions, OpenReport, VerifyReport, verify};
 pub use filter::{EventFilter, Pattern, TimeRange};
 pub use memory::{MemoryStore, MemoryStoreOptions};
 pub use query::{EventQuery, Order, Page, StoredEvent, Total};

@@ -19,6 +19,7 @@ mod search;
 mod segment;
 mod shared;
 mod tail_index;
+mod verify;
 mod writer;
 
 use std::fmt;
@@ -55,6 +56,7 @@ use crate::event::{
 use crate::ids::{Epoch, Seq};
 
 pub use disk::{Disk, DiskFile};
+pub use verify::{VerifyReport, verify};
 
 /// How a [`FileStore`] works. The defaults suit a development machine and a small server alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,17 +146,7 @@ impl FileStore {
         clock: Arc<dyn Clock>,
         ids: &dyn IdSource,
     ) -> Result<Self> {
-        let holder = format!("process {}", std::process::id());
-        let lock = disk
-            .lock("store.lock", &holder)
-            .map_err(|error| match error.kind() {
-                std::io::ErrorKind::WouldBlock => {
-                    let message =
-                        format!("the data directory {} is in use by {error}", path.display());
-                    Error::new(ErrorKind::Closed, message)
-                }
-                _ => failed("cannot lock the data directory", error),
-            })?;
+        let lock = lock(&*disk, path)?;
         let mut opening = Opening::new(disk, options, clock, ids)?;
         opening.load()?;
         let (shared, resume, report) = opening.finish()?;
@@ -236,6 +228,19 @@ impl fmt::Display for FileStore {
             self.path.display()
         )
     }
+}
+
+/// The directory's lock, for as long as what is returned lives.
+fn lock(disk: &dyn Disk, path: &Path) -> Result<Box<dyn fmt::Debug + Send + Sync>> {
+    let holder = format!("process {}", std::process::id());
+    disk.lock("store.lock", &holder)
+        .map_err(|error| match error.kind() {
+            std::io::ErrorKind::WouldBlock => {
+                let message = format!("the data directory {} is in use by {error}", path.display());
+                Error::new(ErrorKind::Closed, message)
+            }
+            _ => failed("cannot lock the data directory", error),
+        })
 }
 
 /// Written under another name first: of no use once the process that wrote it is gone.
