@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use super::file::Age;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// A real-time visual debugger for Loom agents.
@@ -28,7 +29,19 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Receive events and serve the web page (the default)
-    Serve(ServeArgs),
+    Serve(Box<ServeArgs>),
+    /// Show what a data directory holds
+    Stats(StoreArgs),
+    /// Check every checksum, record and index of a data directory; exit code 1 when something is wrong
+    Verify(StoreArgs),
+}
+
+/// Which data directory. No server may be using it.
+#[derive(Debug, Clone, Args)]
+pub(super) struct StoreArgs {
+    /// Data directory [default: the platform's, as for serve]
+    #[arg(long, env = "LOOM_STUDIO_DATA_DIR", value_name = "DIRECTORY")]
+    pub(super) data_dir: Option<PathBuf>,
 }
 
 /// How logs are written.
@@ -49,6 +62,20 @@ pub(super) struct ServeArgs {
     /// Port to listen on; 0 picks a free one [default: 8765]
     #[arg(long, env = "LOOM_STUDIO_PORT", value_name = "PORT")]
     pub(super) port: Option<u16>,
+    /// Directory for the events; made when it doesn't exist [default: the platform's data directory]
+    #[arg(
+        long,
+        env = "LOOM_STUDIO_DATA_DIR",
+        value_name = "DIRECTORY",
+        conflicts_with = "memory"
+    )]
+    pub(super) data_dir: Option<PathBuf>,
+    /// Delete events received longer ago than this: 7d, 12h, 30m, or off [default: 7d]
+    #[arg(long, env = "LOOM_STUDIO_RETENTION", value_name = "AGE", value_parser = super::file::parse_age)]
+    pub(super) retention: Option<Age>,
+    /// Delete the oldest events above this size, with K, M or G [default: no limit]
+    #[arg(long, env = "LOOM_STUDIO_RETENTION_BYTES", value_name = "BYTES", value_parser = super::file::parse_bytes)]
+    pub(super) retention_bytes: Option<u64>,
     /// Keep events in memory: everything is gone when the server stops
     #[arg(long, env = "LOOM_STUDIO_MEMORY")]
     pub(super) memory: bool,

@@ -1,7 +1,8 @@
 //! The config file.
 
 use std::net::IpAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Deserialize;
 
@@ -11,6 +12,11 @@ use serde::Deserialize;
 pub(super) struct ConfigFile {
     pub(super) host: Option<IpAddr>,
     pub(super) port: Option<u16>,
+    pub(super) data_dir: Option<PathBuf>,
+    pub(super) retention: Option<Age>,
+    pub(super) retention_bytes: Option<Bytes>,
+    #[serde(default)]
+    pub(super) memory: bool,
     pub(super) memory_events: Option<usize>,
     pub(super) memory_bytes: Option<Bytes>,
     #[serde(default)]
@@ -61,6 +67,46 @@ impl TryFrom<BytesText> for Bytes {
     }
 }
 
+/// How long events are kept; `None` for ever.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct Age(pub(super) Option<Duration>);
+
+impl TryFrom<String> for Age {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        parse_age(&text)
+    }
+}
+
+/// Reads an age: digits and s, m, h or d, or `off`.
+pub(super) fn parse_age(text: &str) -> Result<Age, String> {
+    let wrong =
+        || format!("{text:?} is no age: expected digits and s, m, h or d (7d, say), or off");
+    let text = text.trim();
+    if text == "off" {
+        return Ok(Age(None));
+    }
+    let (unit_at, unit) = text.char_indices().last().ok_or_else(wrong)?;
+    let seconds = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 60 * 60,
+        'd' => 24 * 60 * 60,
+        _ => return Err(wrong()),
+    };
+    let number: u64 = text
+        .get(..unit_at)
+        .and_then(|digits| digits.trim().parse().ok())
+        .ok_or_else(wrong)?;
+    let seconds = number
+        .checked_mul(seconds)
+        .filter(|seconds| *seconds > 0)
+        .ok_or_else(wrong)?;
+    Ok(Age(Some(Duration::from_secs(seconds))))
+}
+
 /// Reads a size: digits, and K, M or G for powers of 1024.
 pub(super) fn parse_bytes(text: &str) -> Result<u64, String> {
     let wrong = || format!("{text:?} is no size: expected digits and, if you like, K, M or G");
@@ -99,6 +145,17 @@ mod tests {
         assert_eq!(parse_bytes("1gb"), Ok(1 << 30));
         for bad in ["", "G", "-1", "1.5G", "99999999999G", "1T"] {
             assert!(parse_bytes(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn ages_have_units() {
+        let seconds = |text: &str| parse_age(text).map(|age| age.0.map(|age| age.as_secs()));
+        assert_eq!(seconds("7d"), Ok(Some(604_800)));
+        assert_eq!(seconds("90 s"), Ok(Some(90)));
+        assert_eq!(seconds("off"), Ok(None));
+        for bad in ["", "7", "d", "0h", "-1d", "1w", "99999999999999999d"] {
+            assert!(seconds(bad).is_err(), "{bad}");
         }
     }
 

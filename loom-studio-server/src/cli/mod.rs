@@ -3,6 +3,7 @@
 mod args;
 mod file;
 mod run;
+mod store;
 
 pub use args::Cli;
 pub use run::run;

@@ -4,24 +4,24 @@ use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use loom_studio_core::{
-    EventLimits, EventStore, MemoryStore, MemoryStoreOptions, RandomIds, SystemClock,
-};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 use super::args::{Cli, Command, LogFormat, ServeArgs};
 use super::file::{self, ConfigFile, LogFormatName};
+use super::store;
 use crate::server::{Components, Server};
 use crate::settings::{Settings, Token};
 
 /// Runs the command and returns the process's exit code: 0 when it ended as asked, 1 when it could not.
 pub async fn run(cli: Cli) -> ExitCode {
-    let args = match cli.command {
-        Some(Command::Serve(args)) => args,
-        None => cli.serve,
+    let result = match cli.command {
+        Some(Command::Serve(args)) => serve(*args).await,
+        Some(Command::Stats(args)) => store::stats(args).await,
+        Some(Command::Verify(args)) => store::check(args),
+        None => serve(cli.serve).await,
     };
-    match serve(args).await {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
             // The last word of a failed start; the log may be off.
@@ -40,7 +40,7 @@ async fn serve(args: ServeArgs) -> Result<(), String> {
         .unwrap_or_default();
     start_log(&args, &file)?;
     let settings = settings(&args, &file);
-    let store = open_store(&args, &file, &settings);
+    let store = store::open(&args, &file, &settings)?;
     let server = Server::bind(settings, Arc::clone(&store), Components::default())
         .await
         .map_err(|error| error.to_string())?;
@@ -50,10 +50,15 @@ async fn serve(args: ServeArgs) -> Result<(), String> {
     writeln!(std::io::stdout(), "http://{address}/")
         .map_err(|error| format!("cannot write to standard output: {error}"))?;
     tracing::info!(%address, store = %store, version = env!("CARGO_PKG_VERSION"), "listening; stop with Ctrl-C");
+    let retention = store::keep_retention(store, store::retention(&args, &file), stop.clone());
+    let retention = tokio::spawn(retention);
     server
         .serve(stop)
         .await
         .map_err(|error| error.to_string())?;
+    retention
+        .await
+        .map_err(|error| format!("deleting old events failed: {error}"))?;
     tracing::info!("stopped");
     Ok(())
 }
@@ -112,30 +117,6 @@ fn settings(args: &ServeArgs, file: &ConfigFile) -> Settings {
         tokens: tokens.filter(|token| !token.secret.is_empty()).collect(),
         limits: default.limits,
     }
-}
-
-fn open_store(args: &ServeArgs, file: &ConfigFile, settings: &Settings) -> Arc<dyn EventStore> {
-    let default = MemoryStoreOptions::default();
-    let options = MemoryStoreOptions {
-        max_records: args
-            .memory_events
-            .or(file.memory_events)
-            .unwrap_or(default.max_records),
-        max_bytes: args
-            .memory_bytes
-            .or(file.memory_bytes.map(|bytes| bytes.0))
-            .unwrap_or(default.max_bytes),
-        limits: EventLimits {
-            max_bytes: settings.limits.max_event_bytes,
-            ..EventLimits::default()
-        },
-    };
-    if !args.memory {
-        tracing::info!(
-            "events are kept in memory and gone when the server stops; --memory says that this is meant"
-        );
-    }
-    Arc::new(MemoryStore::new(options, Arc::new(SystemClock), &RandomIds))
 }
 
 /// A token that is cancelled by the first Ctrl-C or SIGTERM. A second one ends the process at once.

@@ -55,8 +55,9 @@ pub(crate) struct Process {
 }
 
 impl Process {
+    /// On a free port, with events in memory.
     pub(crate) async fn start(arguments: &[&str]) -> Self {
-        Self::of(command(&[&["--port", "0"], arguments].concat())).await
+        Self::of(command(&[&["--port", "0", "--memory"], arguments].concat())).await
     }
 
     pub(crate) async fn of(mut command: Command) -> Self {
