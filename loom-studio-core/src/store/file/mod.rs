@@ -39,7 +39,7 @@ use self::os_disk::OsDisk;
 use self::pending::{Known, Pending, Waiting};
 use self::recovery::failed;
 use self::sealed::{Check, SealedIndex};
-use self::segment::{Segment, SegmentIndex, index_name, log_name, parse_log_name};
+use self::segment::{Segment, SegmentIndex, index_name, log_name};
 use self::shared::{Shared, sealed_segment};
 use self::writer::{Resume, Writer, begin_segment};
 use super::{
@@ -302,11 +302,7 @@ impl Opening {
                 let _ = self.disk.remove(&format!("{name}.idx"));
             }
         }
-        let firsts: Vec<u64> = self
-            .names
-            .iter()
-            .filter_map(|name| parse_log_name(name))
-            .collect();
+        let (firsts, abandoned) = recovery::segments(&*self.disk, &self.names)?;
         let mut expected: Option<u64> = None;
         for (index, first_seq) in firsts.iter().copied().enumerate() {
             if expected.is_some_and(|expected| expected != first_seq) {
@@ -317,6 +313,10 @@ impl Opening {
             let rows = self.load_segment(first_seq, is_last)?;
             self.report.records += u64::from(rows);
             expected = Some(first_seq + u64::from(rows));
+        }
+        for first_seq in abandoned {
+            // Of no harm should it stay: the next open passes over it as well.
+            let _ = self.disk.remove(&log_name(first_seq));
         }
         Ok(())
     }
@@ -333,8 +333,14 @@ impl Opening {
                 .map_err(cannot)?;
             if let Some(index) = SealedIndex::open(map, Check::Small)
                 && index.meta().first_seq == first_seq
-                && file.len().map_err(cannot)? >= index.meta().log_bytes
             {
+                let (len, whole) = (file.len().map_err(cannot)?, index.meta().log_bytes);
+                if len < whole {
+                    // An index is written after everything it describes was synced.
+                    let message =
+                        format!("{name} ends at byte {len} of {whole}; nothing was changed");
+                    return Err(Error::new(ErrorKind::Corrupt, message));
+                }
                 let rows = index.rows();
                 self.sealed.push((first_seq, file, index));
                 return Ok(rows);
@@ -347,6 +353,14 @@ impl Opening {
             return Ok(0);
         };
         let rows = scanned.tail.index.rows();
+        if !is_last && scanned.end != file.len().map_err(cannot)? {
+            // A segment is cut to its last commit and synced before the next one is begun.
+            let message = format!(
+                "{name} is damaged at byte {}: later segments follow. Nothing was changed",
+                scanned.end
+            );
+            return Err(Error::new(ErrorKind::Corrupt, message));
+        }
         if is_last {
             self.report.torn_bytes += scanned.torn_bytes;
             file.set_len(scanned.end)

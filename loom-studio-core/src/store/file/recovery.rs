@@ -75,6 +75,27 @@ fn damaged(name: &str, damage: Damage) -> Error {
     }
 }
 
+/// The first seqs of the segments, in order, and of files that were begun as segments and abandoned.
+///
+/// When the beginning of a segment fails, the one before it goes on; what is left is no longer than a header, and no record was ever written to it.
+pub(super) fn segments(disk: &dyn Disk, names: &[String]) -> Result<(Vec<u64>, Vec<u64>)> {
+    let (mut filled, mut bare) = (Vec::new(), Vec::new());
+    for first_seq in names.iter().filter_map(|name| parse_log_name(name)) {
+        let name = log_name(first_seq);
+        let len = disk
+            .open(&name)
+            .and_then(|file| file.len())
+            .map_err(|error| failed(&format!("cannot open {name}"), error))?;
+        let is_bare = len <= SEGMENT_HEADER_BYTES as u64;
+        if is_bare { &mut bare } else { &mut filled }.push(first_seq);
+    }
+    if filled.is_empty() {
+        // Retention may have deleted all records: the newest name remembers the next seq.
+        filled.extend(bare.pop());
+    }
+    Ok((filled, bare))
+}
+
 /// What is committed of a segment.
 #[derive(Debug)]
 pub(super) struct Scanned {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use roaring::RoaringBitmap;
 
@@ -157,10 +157,13 @@ fn pack(hash: u64) -> u64 {
     (hash >> ROW_BITS) << ROW_BITS
 }
 
-/// An index file, mapped. Its sections were checked when it was opened, those of a fixed size per row; the others when they are read.
+/// An index file, mapped. Its small sections were checked when it was opened; the others are when they are first read.
 pub(super) struct SealedIndex {
     map: Box<dyn AsRef<[u8]> + Send + Sync>,
     sections: [Range<usize>; SECTIONS],
+    crcs: [u32; SECTIONS],
+    /// Whether a section has passed its check; empty until it is first read.
+    are_sound: [OnceLock<bool>; SECTIONS],
     values: Vec<Value>,
     observations: Range<usize>,
     meta: SegmentMeta,
@@ -186,7 +189,7 @@ impl fmt::Debug for SealedIndex {
 /// The parts of an index file whose checksums are looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Check {
-    /// What opening reads anyway. The large sections are checked by `verify`.
+    /// What opening reads anyway. The large sections are checked when they are first read.
     Small,
     /// Everything.
     All,
@@ -216,15 +219,22 @@ impl SealedIndex {
         };
         let mut table = Reader(file.get(HEADER_BYTES..HEADER_BYTES + SECTIONS * SECTION_BYTES)?);
         let mut sections: [Range<usize>; SECTIONS] = std::array::from_fn(|_| 0..0);
-        for (index, section) in sections.iter_mut().enumerate() {
+        let mut crcs = [0; SECTIONS];
+        let are_sound: [OnceLock<bool>; SECTIONS] = Default::default();
+        let slots = crcs.iter_mut().zip(&are_sound);
+        for ((index, section), (kept, is_sound)) in sections.iter_mut().enumerate().zip(slots) {
             let offset = usize::try_from(table.u64()?).ok()?;
             let length = usize::try_from(table.u64()?).ok()?;
             let (crc, _) = (table.u32()?, table.u32()?);
             *section = offset..offset.checked_add(length)?;
             let content = file.get(section.clone())?;
+            *kept = crc;
             let is_small = matches!(index, BLOCKS | STRINGS | FILTER | META);
-            if (is_small || check == Check::All) && checksum(content) != crc {
-                return None;
+            if is_small || check == Check::All {
+                if checksum(content) != crc {
+                    return None;
+                }
+                is_sound.get_or_init(|| true);
             }
         }
         let section = |index: usize| file.get(sections.get(index)?.clone());
@@ -234,6 +244,8 @@ impl SealedIndex {
         read_meta(section(META)?, &mut meta)?;
         let (values, observations) = read_values(section(STRINGS)?, section(BITMAPS)?, &sections)?;
         let mut index = Self {
+            crcs,
+            are_sound,
             values,
             observations,
             meta,
@@ -252,8 +264,31 @@ impl SealedIndex {
     }
 
     fn section(&self, index: usize) -> &[u8] {
+        if self.is_sound(index) {
+            self.unchecked(index)
+        } else {
+            &[]
+        }
+    }
+
+    fn unchecked(&self, index: usize) -> &[u8] {
         let range = self.sections.get(index).cloned().unwrap_or_default();
         (*self.map).as_ref().get(range).unwrap_or_default()
+    }
+
+    /// Checks a section the first time it is read: opening a large log reads little of its indexes.
+    fn is_sound(&self, index: usize) -> bool {
+        let (Some(is_sound), Some(crc)) = (self.are_sound.get(index), self.crcs.get(index)) else {
+            return false;
+        };
+        *is_sound.get_or_init(|| checksum(self.unchecked(index)) == *crc)
+    }
+
+    /// Whether a section that was read has failed its check: answers given since are not to be trusted.
+    pub(super) fn is_damaged(&self) -> bool {
+        self.are_sound
+            .iter()
+            .any(|is_sound| is_sound.get() == Some(&false))
     }
 
     pub(super) fn meta(&self) -> &SegmentMeta {
@@ -289,8 +324,11 @@ impl SealedIndex {
     }
 
     fn bitmap(&self, range: &Range<usize>) -> RoaringBitmap {
+        if !self.is_sound(BITMAPS) {
+            return RoaringBitmap::new();
+        }
         let bytes = (*self.map).as_ref().get(range.clone()).unwrap_or_default();
-        // Damage here was ruled out by the checksum; should it slip through, the rows of one value are missing and `verify` says so.
+        // Damage here was ruled out by the checksum.
         RoaringBitmap::deserialize_from(bytes).unwrap_or_default()
     }
 

@@ -105,6 +105,9 @@ pub(super) async fn run(shared: &Shared, query: &EventQuery) -> Result<Page> {
     let has_more = rest.next().is_some();
     let last = page.last().filter(|_| has_more).copied().or(stopped);
     let next = last.map(|place| Cursor::encode(epoch, query, search.position(place)));
+    for segment in &segments {
+        shared.check_index(segment)?;
+    }
     let observing: Vec<Arc<Segment>> = segments
         .into_iter()
         .filter(|segment| segment.has_observations())

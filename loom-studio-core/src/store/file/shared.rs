@@ -300,6 +300,21 @@ impl Shared {
             .map(Some)
     }
 
+    /// Answers that an index file gave are worth nothing once a part of it fails its checksum. The file is deleted then, so that the next open builds it anew.
+    pub(super) fn check_index(&self, segment: &Segment) -> Result<()> {
+        let SegmentIndex::Sealed { index, .. } = &segment.index else {
+            return Ok(());
+        };
+        if !index.is_damaged() {
+            return Ok(());
+        }
+        let name = index_name(segment.first_seq);
+        // It may be gone already.
+        let _ = self.disk.remove(&name);
+        let message = format!("{name} is damaged; the next open builds it anew");
+        Err(Error::new(ErrorKind::Corrupt, message))
+    }
+
     /// All observations of an event, in seq order.
     pub(super) fn observations(
         &self,
@@ -320,6 +335,7 @@ impl Shared {
                     found.push(observation);
                 }
             }
+            self.check_index(segment)?;
         }
         Ok(found)
     }
@@ -366,7 +382,9 @@ impl Shared {
             tails.chain(sealed).cloned().collect()
         };
         for segment in candidates {
-            for row in segment.lookup(Key::Id, hash) {
+            let rows = segment.lookup(Key::Id, hash);
+            self.check_index(&segment)?;
+            for row in rows {
                 let seq = segment.first_seq + u64::from(row);
                 if seq > self.durable() {
                     continue;

@@ -8,7 +8,7 @@ use super::index::Hasher;
 use super::os_disk::OsDisk;
 use super::recovery::{self, META_NAME, Scanned, failed};
 use super::sealed::{self, Check, SealedIndex};
-use super::segment::{index_name, log_name, parse_log_name};
+use super::segment::{index_name, log_name};
 use crate::clock::SequentialIds;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::Epoch;
@@ -44,10 +44,7 @@ pub fn verify(path: &Path, progress: &mut dyn FnMut(usize, usize)) -> Result<Ver
         .map_err(|error| failed("cannot list the data directory", error))?;
     names.sort();
     let epoch = recovery::epoch(&*disk, &names, &SequentialIds::new(0))?;
-    let firsts: Vec<u64> = names
-        .iter()
-        .filter_map(|name| parse_log_name(name))
-        .collect();
+    let (firsts, _) = recovery::segments(&*disk, &names)?;
     let mut report = VerifyReport::default();
     let mut expected = None;
     for (done, first_seq) in firsts.iter().copied().enumerate() {

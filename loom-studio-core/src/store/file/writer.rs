@@ -228,15 +228,19 @@ impl Writer {
     fn roll_if_full(&mut self, is_asked: bool) {
         let options = &self.shared.options;
         let rows = self.segment.rows();
-        let is_full =
+        let has_enough =
             rows >= options.segment_records.min(MAX_ROWS / 2) || self.end >= options.segment_bytes;
-        if rows == 0 || !(is_full || is_asked) {
+        if rows == 0 || !(has_enough || is_asked) {
             return;
         }
         if let Err(error) = self.roll() {
+            let message = format!("a new segment could not be begun: {error}");
+            if !is_full(&error) {
+                self.shared.poison(&message);
+                return;
+            }
             // The old segment goes on a little longer; the next group tries again.
-            self.shared
-                .note(&format!("a new segment could not be begun: {error}"));
+            self.shared.note(&message);
         }
     }
 
@@ -244,7 +248,11 @@ impl Writer {
         self.segment.file.set_len(self.end)?;
         self.segment.file.sync_data()?;
         self.allocated = self.end;
-        let segment = begin_segment(&self.shared, self.shared.durable() + 1)?;
+        let first_seq = self.shared.durable() + 1;
+        let segment = begin_segment(&self.shared, first_seq).inspect_err(|_| {
+            // What can't be deleted now is passed over and deleted by the next open.
+            let _ = self.shared.disk.remove(&log_name(first_seq));
+        })?;
         self.shared.add_segment(Arc::clone(&segment));
         let full = std::mem::replace(&mut self.segment, segment);
         (self.end, self.allocated, self.group) =
