@@ -6,6 +6,9 @@ use pyo3::prelude::*;
 #[pymodule(gil_used = false)]
 mod _native {
     #[pymodule_export]
-    #[expect(non_upper_case_globals, reason = "the name is Python's convention for a module's version")]
+    #[expect(
+        non_upper_case_globals,
+        reason = "the name is Python's convention for a module's version"
+    )]
     const __version__: &str = crate::VERSION;
 }
