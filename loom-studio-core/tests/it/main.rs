@@ -2,10 +2,18 @@
 
 #[cfg(feature = "file")]
 mod crash;
+#[cfg(feature = "file")]
+mod differential;
 mod events;
 #[cfg(feature = "file")]
 mod file_store;
+#[cfg(feature = "file")]
+mod format;
+#[cfg(feature = "file")]
+mod kill;
 mod laws;
 mod memory_store;
+#[cfg(feature = "file")]
+mod recovery;
 #[cfg(feature = "file")]
 mod sim_disk;

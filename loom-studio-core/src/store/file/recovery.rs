@@ -14,7 +14,7 @@ use super::frame::{
 };
 use super::index::{FrameEntry, Hasher, hashes_of};
 use super::pending::PendingRow;
-use super::segment::{Tail, log_name, parse_log_name};
+use super::segment::{Tail, index_name, log_name, parse_log_name};
 use crate::clock::IdSource;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Record;
@@ -86,7 +86,8 @@ pub(super) fn segments(disk: &dyn Disk, names: &[String]) -> Result<(Vec<u64>, V
             .open(&name)
             .and_then(|file| file.len())
             .map_err(|error| failed(&format!("cannot open {name}"), error))?;
-        let is_bare = len <= SEGMENT_HEADER_BYTES as u64;
+        // One with an index was a whole segment, and is damaged.
+        let is_bare = len <= SEGMENT_HEADER_BYTES as u64 && !names.contains(&index_name(first_seq));
         if is_bare { &mut bare } else { &mut filled }.push(first_seq);
     }
     if filled.is_empty() {
@@ -132,8 +133,8 @@ pub(super) fn scan(
     }
     let mut scan = Scan::new(file, first_seq, hasher, len);
     while scan.frame().map_err(cannot_read)? {}
-    scan.check_rest(&name).map_err(cannot_read)??;
-    Ok(Some(scan.finish()))
+    let torn_bytes = scan.check_rest(&name).map_err(cannot_read)??;
+    Ok(Some(scan.finish(torn_bytes)))
 }
 
 struct Scan<'a> {
@@ -226,8 +227,8 @@ impl<'a> Scan<'a> {
         Ok(true)
     }
 
-    /// A valid frame of a later group behind the end can't come from a crash.
-    fn check_rest(&self, name: &str) -> io::Result<Result<()>> {
+    /// A valid frame of a later group behind the end can't come from a crash. Anything else there, up to the preallocated zeros, is a torn group: how long is it?
+    fn check_rest(&self, name: &str) -> io::Result<Result<u64>> {
         let rest = usize::try_from(self.len - self.end).unwrap_or(usize::MAX);
         let mut bytes = vec![0; rest];
         self.file.read_exact_at(&mut bytes, self.end)?;
@@ -243,20 +244,16 @@ impl<'a> Scan<'a> {
                 return Ok(Err(corrupt(message)));
             }
         }
-        Ok(Ok(()))
+        let torn = bytes.iter().rposition(|byte| *byte != 0);
+        Ok(Ok(torn.map_or(0, |last| last as u64 + 1)))
     }
 
-    fn finish(self) -> Scanned {
-        let torn = self
-            .open
-            .iter()
-            .map(|(frame, _)| u64::from(frame.body_bytes) + FRAME_HEADER_BYTES as u64)
-            .sum::<u64>();
+    fn finish(self, torn_bytes: u64) -> Scanned {
         Scanned {
             tail: self.tail,
             end: self.end,
             group: self.group,
-            torn_bytes: torn.max(self.offset - self.end),
+            torn_bytes,
         }
     }
 }
