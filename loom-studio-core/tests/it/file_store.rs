@@ -8,6 +8,9 @@ use loom_studio_core::conformance::{Subject, start};
 use loom_studio_core::*;
 use tempfile::TempDir;
 
+/// Above what any case writes; space for a whole segment is reserved at once, and in memory that means pages to clear.
+const SEGMENT_BYTES: u64 = 1 << 20;
+
 fn subject(options: FileStoreOptions) -> Subject {
     // What is asked here does not depend on how long a sync takes: memory serves where there is a file system in it.
     let directory = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir());
@@ -41,6 +44,7 @@ fn grouped() -> BoxFuture<'static, Subject> {
         subject(FileStoreOptions {
             group_delay: Duration::from_millis(1),
             segment_records: 40,
+            segment_bytes: SEGMENT_BYTES,
             ..FileStoreOptions::default()
         })
     }
@@ -51,6 +55,7 @@ fn small_segments() -> BoxFuture<'static, Subject> {
     let options = FileStoreOptions {
         group_delay: Duration::ZERO,
         segment_records: 7,
+        segment_bytes: SEGMENT_BYTES,
         block_bytes: 512,
         cache_bytes: 4096,
         ..FileStoreOptions::default()
