@@ -1,7 +1,8 @@
 //! One copy of each string that many events share.
 
-use std::collections::HashSet;
 use std::sync::Arc;
+
+use hashbrown::HashSet;
 
 /// Shared strings. Those nobody holds any more are dropped whenever the set has doubled, so it stays within twice what is in use.
 #[derive(Debug, Default)]

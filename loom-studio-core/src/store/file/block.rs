@@ -1,11 +1,11 @@
 //! Blocks: the records of one frame, decompressed.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
+use hashbrown::HashMap;
 
 use super::bytes::{Reader, put_varint, put_zigzag};
 use crate::clock::Timestamp;
@@ -171,13 +171,13 @@ impl BlockBuilder {
         };
         range(&mut self.scratch, &envelope.id);
         if let Some(trace) = envelope.trace {
-            let text = format!("{}-{}", trace.trace, trace.span);
-            match memchr::memmem::find(draft.raw, text.as_bytes()) {
+            let text = trace_text(trace);
+            match find_trace(draft.raw, &text) {
                 Some(offset) => {
                     put_varint(&mut self.scratch, offset as u64);
                     put_varint(&mut self.scratch, text.len() as u64);
                 }
-                None => range(&mut self.scratch, &text),
+                None => range(&mut self.scratch, &String::from_utf8_lossy(&text)),
             }
         }
         if let Some(id) = &envelope.causation_id {
@@ -243,6 +243,38 @@ impl BlockBuilder {
         self.last_received = None;
         block
     }
+}
+
+/// The middle of a `traceparent`: trace id, hyphen, span id.
+fn trace_text(context: TraceContext) -> [u8; 49] {
+    let digit = |number: u128| {
+        let value = (number & 15) as u8;
+        value + if value < 10 { b'0' } else { b'a' - 10 }
+    };
+    let mut text = [b'-'; 49];
+    let (trace, rest) = text.split_at_mut(32);
+    for (place, shift) in trace.iter_mut().zip((0..128).step_by(4).rev()) {
+        *place = digit(context.trace.0 >> shift);
+    }
+    let span = rest.iter_mut().skip(1);
+    for (place, shift) in span.zip((0..64).step_by(4).rev()) {
+        *place = digit(u128::from(context.span.0) >> shift);
+    }
+    text
+}
+
+/// Where the middle of the `traceparent` stands. It is looked for behind the member's name first: a search for a name that is always the same needs no preparation.
+fn find_trace(raw: &[u8], text: &[u8; 49]) -> Option<usize> {
+    const NAME: &[u8] = b"traceparent\"";
+    /// Colon, spaces, quote, version, hyphen.
+    const BETWEEN: usize = 8;
+    static FINDER: LazyLock<memchr::memmem::Finder<'static>> =
+        LazyLock::new(|| memchr::memmem::Finder::new(NAME));
+    let after_name = FINDER.find(raw).map(|at| at + NAME.len());
+    let nearby = after_name.and_then(|start| {
+        (start..start + BETWEEN).find(|at| raw.get(*at..at + text.len()) == Some(text.as_slice()))
+    });
+    nearby.or_else(|| memchr::memmem::find(raw, text))
 }
 
 /// Where `text` stands in `raw`, or behind it in `extra`.

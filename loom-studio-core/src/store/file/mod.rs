@@ -453,6 +453,13 @@ enum Checked<'a> {
     Rejected(Reject),
 }
 
+impl Checked<'_> {
+    /// Whether it carries attributes that only Studio may set.
+    fn has_reserved(&self) -> bool {
+        matches!(self, Self::Event(draft, _) if draft.envelope.has_reserved)
+    }
+}
+
 impl FileStore {
     /// Stage one: everything up to waiting for the commit.
     fn gather(
@@ -467,14 +474,28 @@ impl FileStore {
             session,
             items,
         } = batch;
-        let items: Vec<Incoming> = items
-            .into_iter()
-            .map(|item| without_reserved(item, &limits))
-            .collect();
-        let checked: Vec<Checked<'_>> = items
-            .iter()
-            .map(|item| check(item, &session, received, &limits))
-            .collect();
+        let check_all = |items| -> Vec<Checked<'_>> {
+            let items: std::slice::Iter<'_, Incoming> = items;
+            items
+                .map(|item| check(item, &session, received, &limits))
+                .collect()
+        };
+        let stripped: Vec<Incoming>;
+        let mut checked = check_all(items.iter());
+        // Almost no batch has one, so it may be decoded twice.
+        if checked.iter().any(Checked::has_reserved) {
+            stripped = items
+                .iter()
+                .zip(&checked)
+                .map(|(item, checked)| match item {
+                    Incoming::Event(raw) if checked.has_reserved() => {
+                        Incoming::Event(strip_reserved(raw))
+                    }
+                    item => item.clone(),
+                })
+                .collect();
+            checked = check_all(stripped.iter());
+        }
         let (done, committed) = oneshot::channel();
         let mut pending = self.shared.pending();
         if let Some(reason) = self.shared.poisoned() {
@@ -500,7 +521,7 @@ impl FileStore {
         }
         let next = pending.next_seq();
         appended.seqs = (next > start).then(|| (Seq(start), Seq(next - 1)));
-        pending.wait(
+        let is_due = pending.wait(
             Waiting {
                 appended,
                 done,
@@ -508,8 +529,12 @@ impl FileStore {
             },
             writer::now(),
         );
+        let is_due = is_due || pending.bytes() >= self.shared.options.group_bytes;
         drop(pending);
-        self.shared.wake();
+        // A writer that waits for the group's time need not look at each batch of it.
+        if is_due {
+            self.shared.wake();
+        }
         Ok(committed)
     }
 
@@ -619,21 +644,6 @@ fn observe(
         changed,
     };
     pending.add_observation(&parts, received);
-}
-
-fn without_reserved(item: Incoming, limits: &EventLimits) -> Incoming {
-    match item {
-        // The names are looked for before the event is decoded: almost none carries them.
-        Incoming::Event(raw)
-            if memchr::memmem::find(&raw, b"studio").is_some() || raw.contains(&b'\\') =>
-        {
-            match Envelope::decode(&raw, limits) {
-                Ok(envelope) if envelope.has_reserved => Incoming::Event(strip_reserved(&raw)),
-                _ => Incoming::Event(raw),
-            }
-        }
-        item => item,
-    }
 }
 
 fn check<'a>(

@@ -5,9 +5,11 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::block::{BlockBuilder, EventDraft, ObservationParts};
+use super::tail_index::Identity;
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::event::{Event, Phase, Record};
@@ -96,7 +98,39 @@ impl Known {
 }
 
 /// Events not committed yet, by the hash of their id.
-pub(super) type KnownById = HashMap<u64, Vec<Known>>;
+#[derive(Debug, Default)]
+pub(super) struct KnownById {
+    first: HashMap<u64, Known, Identity>,
+    /// Events whose hash another event of the group had before.
+    others: Vec<Known>,
+}
+
+impl KnownById {
+    fn find(&self, hash: u64, workspace: &str, source: &str, id: &str) -> Option<&Known> {
+        let first = self.first.get(&hash)?;
+        if first.is(workspace, source, id) {
+            return Some(first);
+        }
+        self.others
+            .iter()
+            .find(|known| known.is(workspace, source, id))
+    }
+
+    fn add(&mut self, hash: u64, known: Known) {
+        match self.first.entry(hash) {
+            Entry::Vacant(entry) => {
+                entry.insert(known);
+            }
+            Entry::Occupied(_) => self.others.push(known),
+        }
+    }
+
+    /// Empty again, with the space it had.
+    pub(super) fn clear(&mut self) {
+        self.first.clear();
+        self.others.clear();
+    }
+}
 
 /// The group that is being gathered.
 #[derive(Debug)]
@@ -114,6 +148,8 @@ pub(super) struct Pending {
     ids: KnownById,
     /// The ids of the group the writer has taken and not committed yet.
     in_flight: KnownById,
+    /// An empty one, with space for a group.
+    spare: KnownById,
     /// Phases observed of stored events, not committed yet.
     phases: HashMap<u64, Vec<Phase>>,
     phases_in_flight: HashMap<u64, Vec<Phase>>,
@@ -142,8 +178,9 @@ impl Pending {
             bytes: 0,
             waiting: Vec::new(),
             rolls: Vec::new(),
-            ids: HashMap::new(),
-            in_flight: HashMap::new(),
+            ids: KnownById::default(),
+            in_flight: KnownById::default(),
+            spare: KnownById::default(),
             phases: HashMap::new(),
             phases_in_flight: HashMap::new(),
             strings: Interner::default(),
@@ -172,15 +209,8 @@ impl Pending {
         source: &str,
         id: &str,
     ) -> Option<&Known> {
-        let find = |ids: &'_ KnownById| -> Option<usize> {
-            ids.get(&hash)?
-                .iter()
-                .position(|known| known.is(workspace, source, id))
-        };
-        let in_group = find(&self.ids).and_then(|index| self.ids.get(&hash)?.get(index));
-        in_group.or_else(|| {
-            find(&self.in_flight).and_then(|index| self.in_flight.get(&hash)?.get(index))
-        })
+        let in_group = self.ids.find(hash, workspace, source, id);
+        in_group.or_else(|| self.in_flight.find(hash, workspace, source, id))
     }
 
     /// Whether a phase of an event was observed in a group not committed yet.
@@ -213,7 +243,7 @@ impl Pending {
             kind: self.strings.get(&envelope.kind),
         });
         if let [Some(id_hash), ..] = hashes {
-            self.ids.entry(id_hash).or_default().push(Known {
+            let known = Known {
                 seq: self.next_seq,
                 workspace: Arc::clone(workspace),
                 source,
@@ -221,7 +251,8 @@ impl Pending {
                 session,
                 raw: raw.clone(),
                 phases: envelope.phase.into_iter().collect(),
-            });
+            };
+            self.ids.add(id_hash, known);
         }
         self.builder.event(draft, workspace, received);
         self.added();
@@ -264,10 +295,12 @@ impl Pending {
         self.builder_first_seq = self.next_seq;
     }
 
-    /// The batch whose entries were just added waits for the group's commit.
-    pub(super) fn wait(&mut self, waiting: Waiting, now: Instant) {
+    /// The batch whose entries were just added waits for the group's commit. True when it is the group's first.
+    pub(super) fn wait(&mut self, waiting: Waiting, now: Instant) -> bool {
         self.waiting.push(waiting);
+        let is_first = self.started.is_none();
         self.started.get_or_insert(now);
+        is_first
     }
 
     /// Has the active segment closed after the next commit.
@@ -289,7 +322,7 @@ impl Pending {
         self.finish_block();
         self.bytes = 0;
         self.started = None;
-        self.in_flight = std::mem::take(&mut self.ids);
+        self.in_flight = std::mem::replace(&mut self.ids, std::mem::take(&mut self.spare));
         self.phases_in_flight = std::mem::take(&mut self.phases);
         Some(Group {
             blocks: std::mem::take(&mut self.blocks),
@@ -299,9 +332,16 @@ impl Pending {
     }
 
     /// The group in flight is committed: its events are found in the index from now on.
-    pub(super) fn committed(&mut self) {
-        self.in_flight = HashMap::new();
+    ///
+    /// They are handed out, so that the caller can clear them without holding up appends, and [`reuse`](Self::reuse) the space.
+    pub(super) fn committed(&mut self) -> KnownById {
         self.phases_in_flight = HashMap::new();
+        std::mem::take(&mut self.in_flight)
+    }
+
+    /// Takes back what [`committed`](Self::committed) handed out, empty.
+    pub(super) fn reuse(&mut self, ids: KnownById) {
+        self.spare = ids;
     }
 
     /// Nothing since `next_seq` was stored: those who wait for the gathered group too are handed back.

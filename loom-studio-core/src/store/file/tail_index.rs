@@ -138,7 +138,8 @@ impl TailIndex {
             index
         };
         if let Some((_, _, rows)) = self.bitmaps.get_mut(index) {
-            rows.insert(row);
+            // Rows only grow, and appending is cheaper than inserting; a node that sends to itself has its row already.
+            let _ = rows.try_push(row);
         }
     }
 

@@ -74,10 +74,12 @@ impl Writer {
             };
             match outcome {
                 Ok(()) => {
-                    self.shared.pending().committed();
+                    let mut known = self.shared.pending().committed();
                     for batch in waiting {
                         answer(batch, None);
                     }
+                    known.clear();
+                    self.shared.pending().reuse(known);
                     self.roll_if_full(!rolls.is_empty());
                 }
                 Err(error) => self.fail(&error, waiting),
