@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use directories::ProjectDirs;
+use etcetera::AppStrategy as _;
 use indicatif::{ProgressBar, ProgressStyle};
 use loom_studio_core::{
     EventLimits, EventStore, FileStore, FileStoreOptions, MemoryStore, MemoryStoreOptions,
@@ -75,10 +75,15 @@ pub(super) fn open(
 
 /// Where the platform wants a program's data.
 fn platform_directory() -> Result<PathBuf, String> {
-    ProjectDirs::from("", "", "loom-studio")
-        .map(|directories| directories.data_dir().to_owned())
-        .ok_or_else(|| {
-            "this account has no data directory: choose one with --data-dir, or use --memory"
+    let name = etcetera::AppStrategyArgs {
+        top_level_domain: "dev".to_owned(),
+        author: "Loom Studio".to_owned(),
+        app_name: "loom-studio".to_owned(),
+    };
+    etcetera::app_strategy::choose_native_strategy(name)
+        .map(|platform| platform.data_dir())
+        .map_err(|_| {
+            "this account has no home directory: choose one with --data-dir, or use --memory"
                 .to_owned()
         })
 }
