@@ -1,5 +1,10 @@
 //! Power cuts at any operation, with any part of what was not synced left over; a full disk; a broken one.
 
+#![expect(
+    clippy::case_sensitive_file_extension_comparisons,
+    reason = "the format fixes the names"
+)]
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;

@@ -34,7 +34,7 @@ fn sample(dice: &mut Dice, workspace: &str) -> Sample {
     let (source, kind) = (pick(dice, &NODES), pick(dice, &KINDS));
     let to = (dice.below(3) == 0).then(|| pick(dice, &NODES));
     let session = format!("s{}", dice.below(4));
-    let second = START_SECONDS + dice.below(40) as i64;
+    let second = START_SECONDS + dice.below(40).cast_signed();
     let time = Timestamp::from_micros(second * 1_000_000);
     let request = (dice.below(2) == 0).then(|| format!("q{}", dice.below(9)));
     let word = pick(dice, &WORDS);
@@ -81,18 +81,18 @@ impl Question {
     fn pattern(&mut self, dice: &mut Dice, columns: &[&str], values: &[&str]) -> Pattern {
         let whole = pick(dice, values);
         let cut = &whole[..2 + dice.below(whole.len() as u64 - 2) as usize];
-        let (pattern, test) = match dice.below(3) {
+        let (pattern, condition) = match dice.below(3) {
             0 => (Pattern::Exact(whole.to_owned()), "{} = ?"),
             1 => (Pattern::Prefix(cut.to_owned()), "instr({}, ?) = 1"),
             _ => (Pattern::Contains(cut[1..].to_owned()), "instr({}, ?) > 0"),
         };
         let (Pattern::Exact(text) | Pattern::Prefix(text) | Pattern::Contains(text)) = &pattern;
-        let tests: Vec<String> = columns
+        let any_of: Vec<String> = columns
             .iter()
-            .map(|column| test.replace("{}", column))
+            .map(|column| condition.replace("{}", column))
             .collect();
         let values = columns.iter().map(|_| Value::Text(text.clone()));
-        self.and(&format!("({})", tests.join(" or ")), values);
+        self.and(&format!("({})", any_of.join(" or ")), values);
         pattern
     }
 }
@@ -136,11 +136,11 @@ fn question(dice: &mut Dice) -> Question {
         asked.filter.text = Some(word.to_owned());
     }
     if dice.below(3) == 0 {
-        let nanos = (START_SECONDS + dice.below(40) as i64) * 1_000_000_000;
+        let nanos = (START_SECONDS + dice.below(40).cast_signed()) * 1_000_000_000;
         asked.filter.time.start = Some(Timestamp::from_nanos(nanos));
         asked.and("time >= ?", [Value::Integer(nanos)]);
         if dice.below(2) == 0 {
-            let end = nanos + dice.below(15) as i64 * 1_000_000_000;
+            let end = nanos + dice.below(15).cast_signed() * 1_000_000_000;
             asked.filter.time.end = Some(Timestamp::from_nanos(end));
             asked.and("time <= ?", [Value::Integer(end)]);
         }
@@ -187,7 +187,7 @@ async fn compare(seed: u64) {
     for _ in 0..6 {
         for _ in 0..dice.below(8) {
             let workspace = pick(&mut dice, &WORKSPACES);
-            let samples: Vec<Sample> = (0..1 + dice.below(12))
+            let samples: Vec<Sample> = (0..=dice.below(12))
                 .map(|_| sample(&mut dice, workspace))
                 .collect();
             let items = samples
@@ -239,7 +239,7 @@ fn sqlite_gives_the_same_answers() {
     runtime().block_on(async {
         for round in 0..25 {
             let compared = compare(seed.wrapping_add(round));
-            tokio::time::timeout(Duration::from_secs(60), compared)
+            tokio::time::timeout(Duration::from_mins(1), compared)
                 .await
                 .expect("an answer comes");
         }

@@ -5,6 +5,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
 use futures::future::join_all;
@@ -115,16 +116,25 @@ fn a_killed_process_loses_nothing_acknowledged() {
     let mut begun: BTreeSet<(u64, u64)> = BTreeSet::new();
     for round in 1..=rounds {
         let (mut child, lines) = spawn(directory.path(), round);
-        let lives = Duration::from_micros(5_000 + dice.below(60_000));
-        let reader = std::thread::spawn(move || {
-            let lines = lines.lines().map_while(|line| line.ok());
-            lines.collect::<Vec<String>>()
+        // From here on there are always as many batches under way as the child has lanes, but one.
+        let (all_begun, have_all_begun) = sync_channel(1);
+        let listening = std::thread::spawn(move || {
+            let mut heard = Vec::new();
+            for line in lines.lines().map_while(Result::ok) {
+                heard.push(line);
+                if heard.len() == 2 * IN_FLIGHT {
+                    all_begun.send(()).unwrap();
+                }
+            }
+            heard
         });
-        runtime().block_on(async { tokio::time::sleep(lives).await });
+        have_all_begun.recv().unwrap();
+        let rest = Duration::from_micros(dice.below(40_000));
+        runtime().block_on(async { tokio::time::sleep(rest).await });
         child.kill().unwrap();
         child.wait().unwrap();
         let mut under_way = 0_usize;
-        for line in reader.join().unwrap() {
+        for line in listening.join().unwrap() {
             let words: Vec<&str> = line.split(' ').collect();
             let number = |at: usize| words[at].parse::<u64>().unwrap();
             match words[0] {

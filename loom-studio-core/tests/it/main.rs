@@ -16,4 +16,6 @@ mod memory_store;
 #[cfg(feature = "file")]
 mod recovery;
 #[cfg(feature = "file")]
+mod retention;
+#[cfg(feature = "file")]
 mod sim_disk;
