@@ -263,6 +263,16 @@ fn trace_text(context: TraceContext) -> [u8; 49] {
     text
 }
 
+/// The ids in the middle of a `traceparent`.
+fn trace_from(middle: &str) -> Option<TraceContext> {
+    let mut whole = *b"00-00000000000000000000000000000000-0000000000000000-00";
+    whole
+        .get_mut(3..3 + middle.len())
+        .filter(|place| place.len() == 49)?
+        .copy_from_slice(middle.as_bytes());
+    std::str::from_utf8(&whole).ok()?.parse().ok()
+}
+
 /// Where the middle of the `traceparent` stands. It is looked for behind the member's name first: a search for a name that is always the same needs no preparation.
 fn find_trace(raw: &[u8], text: &[u8; 49]) -> Option<usize> {
     const NAME: &[u8] = b"traceparent\"";
@@ -463,7 +473,7 @@ impl Block {
         };
         let raw_start = entry.range.end - tail.len();
         let trace: Option<TraceContext> = match trace {
-            Some(range) => Some(format!("00-{}-00", text(range)?).parse().ok()?),
+            Some(range) => Some(trace_from(text(range)?)?),
             None => None,
         };
         Some(Event::new(EventParts {

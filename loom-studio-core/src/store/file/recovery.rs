@@ -3,8 +3,6 @@
 use std::io;
 use std::sync::Arc;
 
-use bytes::Bytes;
-
 use super::block::Block;
 use super::bytes::checksum;
 use super::disk::{Disk, DiskFile};
@@ -14,7 +12,7 @@ use super::frame::{
 };
 use super::index::{FrameEntry, Hasher, hashes_of};
 use super::pending::PendingRow;
-use super::segment::{Tail, index_name, log_name, parse_log_name};
+use super::segment::{Tail, decompress, index_name, log_name, parse_log_name};
 use crate::clock::IdSource;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Record;
@@ -183,9 +181,7 @@ impl<'a> Scan<'a> {
         if header.first_seq != self.next_seq || header.group != self.open_group {
             return Ok(false);
         }
-        let block = zstd::bulk::decompress(&body, header.block_bytes as usize)
-            .ok()
-            .map(Bytes::from);
+        let block = decompress(&body, header.block_bytes);
         let strings = &mut self.strings;
         let block = block.and_then(|block| {
             Block::decode(block, header.first_seq, header.records, |text| {

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use memchr::memmem::Finder;
 use roaring::RoaringBitmap;
 
-use super::segment::Segment;
+use super::block::Block;
+use super::segment::{Segment, damaged};
 use super::shared::{Shared, stamps};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
@@ -42,6 +43,8 @@ struct Search<'a> {
     parts: Vec<Part>,
     after: Option<Rank>,
     reads: usize,
+    /// The block read last, with its part and first row: a page's rows often share one.
+    last: Option<(usize, u32, Arc<Block>)>,
 }
 
 /// What a search found.
@@ -87,6 +90,7 @@ pub(super) async fn run(shared: &Shared, query: &EventQuery) -> Result<Page> {
         parts,
         after,
         reads: 0,
+        last: None,
     };
     let found = if search.filter.text.is_some() {
         search.by_text().await?
@@ -171,9 +175,24 @@ impl Search<'_> {
         }
         let missing = || Error::invalid("a row left its segment");
         let segment = &self.parts.get(place.part).ok_or_else(missing)?.segment;
-        match self.shared.blocks.record(segment, place.row)? {
-            Record::Event(event) => Ok(event),
-            Record::Observation(_) => Err(super::segment::damaged(segment.first_seq, 0)),
+        let known = self.last.as_ref().and_then(|(part, first_row, block)| {
+            let index = place.row.checked_sub(*first_row)? as usize;
+            (*part == place.part && index < block.len()).then_some((index, block))
+        });
+        let record = if let Some((index, block)) = known {
+            block.record(index)
+        } else {
+            let (frame, rows) = segment
+                .frame_of(place.row)
+                .ok_or_else(|| damaged(segment.first_seq, 0))?;
+            let block = self.shared.blocks.block(segment, &frame, rows)?;
+            let record = block.record((place.row - frame.first_row) as usize);
+            self.last = Some((place.part, frame.first_row, block));
+            record
+        };
+        match record {
+            Some(Record::Event(event)) => Ok(event),
+            _ => Err(damaged(segment.first_seq, 0)),
         }
     }
 

@@ -1,5 +1,6 @@
 //! One segment: its file, its index, and the records in it.
 
+use std::cell::RefCell;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::Bytes;
@@ -211,10 +212,22 @@ pub(super) fn read_block(file: &dyn DiskFile, frame: &FrameEntry, first_seq: u64
     if checksum(&body) != frame.body_crc {
         return Err(damaged(first_seq, frame.body_offset));
     }
-    let block = zstd::bulk::decompress(&body, frame.block_bytes as usize);
-    block
-        .map(Bytes::from)
-        .map_err(|_| damaged(first_seq, frame.body_offset))
+    decompress(&body, frame.block_bytes).ok_or_else(|| damaged(first_seq, frame.body_offset))
+}
+
+/// A frame's block; `None` when the body is none.
+pub(super) fn decompress(body: &[u8], block_bytes: u32) -> Option<Bytes> {
+    thread_local! {
+        /// Making one takes as long as using it for a block.
+        static DECOMPRESSOR: RefCell<Option<zstd::bulk::Decompressor<'static>>> = const { RefCell::new(None) };
+    }
+    DECOMPRESSOR.with_borrow_mut(|kept| {
+        if kept.is_none() {
+            *kept = zstd::bulk::Decompressor::new().ok();
+        }
+        let block = kept.as_mut()?.decompress(body, block_bytes as usize);
+        block.ok().map(Bytes::from)
+    })
 }
 
 pub(super) fn damaged(first_seq: u64, offset: u64) -> Error {
