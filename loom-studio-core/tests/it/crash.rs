@@ -292,6 +292,8 @@ fn a_full_disk_refuses_and_recovers() {
                     expected.push(text(&format!("c{number}")));
                 }
                 assert_eq!(texts(&store).await, expected, "{kind:?} {ending}");
+                let again = store.append(batch(&expected)).await.unwrap();
+                assert_eq!(again.duplicates, expected.len() as u64, "{kind:?} {ending}");
                 drop(store);
                 let store = open(&disk).unwrap();
                 assert_eq!(texts(&store).await, expected, "{kind:?} {ending}");

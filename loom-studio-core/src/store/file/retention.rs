@@ -85,6 +85,7 @@ fn delete(shared: &Shared, segment: &Arc<Segment>) -> Result<()> {
     {
         let mut state = shared.state_mut();
         state.segments.remove(&segment.first_seq);
+        state.unsealed.remove(&segment.first_seq);
         if let SegmentIndex::Sealed { slot, .. } = &segment.index {
             state.filters.remove(*slot);
             state.by_slot.remove(&slot.key());

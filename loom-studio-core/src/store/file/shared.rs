@@ -1,6 +1,6 @@
 //! What the store's front, its writer and its readers have in common.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{
@@ -51,6 +51,8 @@ pub(super) struct Shared {
 pub(super) struct State {
     /// By first seq; the last one is written to.
     pub(super) segments: BTreeMap<u64, Arc<Segment>>,
+    /// Those without an index file: the last one, and any whose index could not be written yet. The filters don't know them.
+    pub(super) unsealed: BTreeSet<u64>,
     pub(super) by_slot: hashbrown::HashMap<(usize, u32), u64>,
     pub(super) filters: Filters,
 }
@@ -179,8 +181,13 @@ impl Shared {
 
     pub(super) fn add_segment(&self, segment: Arc<Segment>) {
         let mut state = self.state_mut();
-        if let SegmentIndex::Sealed { slot, .. } = &segment.index {
-            state.by_slot.insert(slot.key(), segment.first_seq);
+        match &segment.index {
+            SegmentIndex::Sealed { slot, .. } => {
+                state.by_slot.insert(slot.key(), segment.first_seq);
+            }
+            SegmentIndex::Tail(_) => {
+                state.unsealed.insert(segment.first_seq);
+            }
         }
         state.segments.insert(segment.first_seq, segment);
     }
@@ -374,11 +381,8 @@ impl Shared {
                 .candidates(hash)
                 .filter_map(|slot| state.by_slot.get(&slot.key()));
             let sealed = slots.filter_map(|first_seq| state.segments.get(first_seq));
-            let tails = state
-                .segments
-                .values()
-                .rev()
-                .take_while(|segment| matches!(segment.index, SegmentIndex::Tail(_)));
+            let tails = state.unsealed.iter().rev();
+            let tails = tails.filter_map(|first_seq| state.segments.get(first_seq));
             tails.chain(sealed).cloned().collect()
         };
         for segment in candidates {
@@ -423,6 +427,7 @@ pub(super) fn sealed_segment(
 ) -> Arc<Segment> {
     let slot = state.filters.add(index.filter());
     state.by_slot.insert(slot.key(), segment.first_seq);
+    state.unsealed.remove(&segment.first_seq);
     Arc::new(Segment {
         first_seq: segment.first_seq,
         file: Arc::clone(&segment.file),
