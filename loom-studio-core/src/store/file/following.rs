@@ -1,0 +1,97 @@
+//! What subscriptions read, and what the store says of itself.
+
+use std::sync::atomic::Ordering;
+
+use async_trait::async_trait;
+
+use super::segment::{self, SegmentIndex};
+use super::shared::Shared;
+use crate::clock::Timestamp;
+use crate::error::{ErrorKind, Result};
+use crate::event::Record;
+use crate::ids::Seq;
+use crate::store::{EventFilter, StoreStats, Tail, TailSource};
+
+#[async_trait]
+impl TailSource for Shared {
+    async fn read_tail(
+        &self,
+        after: Seq,
+        max_records: usize,
+        filter: &EventFilter,
+    ) -> Result<Tail> {
+        let durable = self.durable();
+        let first = self.first_seq();
+        let mut records = Vec::new();
+        let mut next = (after.0 + 1).max(first);
+        while next <= durable && records.len() < max_records {
+            let Some(segment) = self.segment_of(next) else {
+                break;
+            };
+            let row = (next - segment.first_seq) as u32;
+            let Some((frame, rows)) = segment.frame_of(row) else {
+                break;
+            };
+            let block = self.blocks.block(&segment, &frame, rows)?;
+            for index in (row - frame.first_row) as usize..block.len() {
+                if next > durable || records.len() >= max_records {
+                    break;
+                }
+                records.push(
+                    block
+                        .record(index)
+                        .ok_or_else(|| segment::damaged(segment.first_seq, frame.body_offset))?,
+                );
+                next += 1;
+            }
+        }
+        let mut observed_matches = Vec::new();
+        for record in &records {
+            if let Record::Observation(observation) = record {
+                let event = match self.record(observation.of.0) {
+                    Ok(record) => record.and_then(|record| record.as_event().cloned()),
+                    Err(error) if error.kind() == ErrorKind::Gone => None,
+                    Err(error) => return Err(error),
+                };
+                observed_matches.push(filter.matches_observation(observation, event.as_deref()));
+            }
+        }
+        Ok(Tail {
+            first: Seq(first),
+            head: Seq(durable),
+            records,
+            observed_matches,
+        })
+    }
+}
+
+impl Shared {
+    pub(super) fn stats(&self) -> StoreStats {
+        let (segments, durable) = self.snapshot();
+        let mut stats = StoreStats {
+            last_seq: Seq(durable),
+            ..StoreStats::default()
+        };
+        for segment in &segments {
+            let meta = segment.meta();
+            stats.events += u64::from(meta.events);
+            stats.observations += u64::from(meta.rows - meta.events);
+            stats.payload_bytes += meta.json_bytes;
+            stats.stored_bytes += meta.log_bytes;
+            if let SegmentIndex::Sealed { index, .. } = &segment.index {
+                stats.stored_bytes += index.bytes();
+            }
+            if meta.rows > 0 && stats.oldest_received.is_none() {
+                stats.oldest_received = Some(Timestamp::from_nanos(meta.oldest_received));
+            }
+        }
+        let first = self.first_seq();
+        stats.first_seq = if first > durable {
+            Seq::ZERO
+        } else {
+            Seq(first)
+        };
+        stats.dropped_records = self.counters.deleted.load(Ordering::Relaxed);
+        stats
+    }
+}
