@@ -7,11 +7,13 @@ service manager would. `cargo test` is a step of its own. A command that this fi
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import signal
 import subprocess
 import sys
+import tempfile
 import urllib.request
 from pathlib import Path
 
@@ -45,7 +47,10 @@ def main() -> None:
 
     print(f"$ {SERVER}", flush=True)
     # Cargo becomes the program it runs, so the signal below reaches the server.
-    server = subprocess.Popen(shlex.split(SERVER), stdout=subprocess.PIPE, text=True)
+    # An empty store: what the account's own holds would hide that nothing came.
+    data = tempfile.TemporaryDirectory()
+    environment = {**os.environ, "XDG_DATA_HOME": data.name}
+    server = subprocess.Popen(shlex.split(SERVER), stdout=subprocess.PIPE, text=True, env=environment)
     try:
         assert server.stdout is not None
         url = server.stdout.readline().strip()
@@ -69,6 +74,7 @@ def main() -> None:
         except subprocess.TimeoutExpired:
             server.kill()
             raise
+        data.cleanup()
     if code != 0:
         sys.exit(f"the server ended with {code}")
 
