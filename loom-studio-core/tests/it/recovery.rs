@@ -334,3 +334,24 @@ fn a_missing_segment_or_identity_is_named() {
         assert_eq!(error.kind(), ErrorKind::Corrupt, "{missing}: {error}");
     }
 }
+
+#[test]
+fn a_batch_that_meets_damage_is_not_stored_in_part() {
+    let (files, _) = store_files();
+    let first = logs(&files).remove(0);
+    let mut damaged = files.clone();
+    // The index still stands, so the damage shows only when the record is read: as the original of a resend.
+    damaged.get_mut(&first).unwrap()[64 + 60 + 5] ^= 0x80;
+    let disk = SimDisk::with(&damaged);
+    let store = open(&disk).unwrap();
+    runtime().block_on(async {
+        let items = named(["new1", "e0", "new2"].map(str::to_owned));
+        let error = store.append(batch(&items)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+        let appended = store.append(batch(&[text("new2")])).await.unwrap();
+        let next = Seq(RECORDS as u64 + 1);
+        assert_eq!(appended.seqs, Some((next, next)), "{appended:?}");
+        assert_eq!(appended.duplicates, 0);
+        assert_eq!(store.stats().await.unwrap().last_seq, next);
+    });
+}

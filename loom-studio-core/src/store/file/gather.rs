@@ -72,19 +72,24 @@ impl FileStore {
         if let Some(reason) = self.shared.poisoned() {
             return Err(Error::new(ErrorKind::Closed, reason));
         }
+        // All look-ups that can fail come before the first entry is added: a batch is gathered whole or not at all.
+        let stored: Vec<Option<Known>> = checked
+            .iter()
+            .map(|entry| self.stored(&pending, entry, &workspace))
+            .collect::<Result<_>>()?;
         let mut appended = Appended::default();
         let start = pending.next_seq();
-        for (index, entry) in checked.into_iter().enumerate() {
-            let stored = match entry {
-                Checked::Event(draft, raw) => self
-                    .add_event(&mut pending, &draft, &raw, &workspace, received)
-                    .map(Ok)?,
+        for (index, (entry, stored)) in checked.into_iter().zip(stored).enumerate() {
+            let outcome = match entry {
+                Checked::Event(draft, raw) => {
+                    Ok(self.add_event(&mut pending, stored, &draft, &raw, &workspace, received))
+                }
                 Checked::Observation(draft) => {
-                    self.add_observation(&mut pending, &draft, &workspace, received)?
+                    self.add_observation(&mut pending, stored, &draft, &workspace, received)
                 }
                 Checked::Rejected(reject) => Err(reject),
             };
-            match stored {
+            match outcome {
                 Ok(true) => {}
                 Ok(false) => appended.duplicates += 1,
                 Err(reject) => appended.rejected.push(Rejected::new(index, reject)),
@@ -109,34 +114,40 @@ impl FileStore {
         Ok(committed)
     }
 
-    /// The event with this key, committed or not.
-    fn known(
+    /// The committed event that an entry repeats or is about. One that isn't committed yet is found when the entry is added.
+    fn stored(
         &self,
         pending: &Pending,
-        hash: u64,
+        entry: &Checked<'_>,
         workspace: &str,
-        source: &str,
-        id: &str,
     ) -> Result<Option<Known>> {
-        if let Some(known) = pending.find(hash, workspace, source, id) {
-            return Ok(Some(known.clone()));
+        let (source, id) = match entry {
+            Checked::Event(draft, _) => (&*draft.envelope.source, &*draft.envelope.id),
+            Checked::Observation(draft) => (&*draft.source, &*draft.of),
+            Checked::Rejected(_) => return Ok(None),
+        };
+        let hash = self.shared.hasher.text(id);
+        if pending.find(hash, workspace, source, id).is_some() {
+            return Ok(None);
         }
         self.shared.find_known(hash, workspace, source, id)
     }
 
+    /// Adds an event, or what a second copy of it tells; false when it tells nothing new.
     fn add_event(
         &self,
         pending: &mut Pending,
+        stored: Option<Known>,
         draft: &EventDraft<'_>,
         raw: &Bytes,
         workspace: &Arc<str>,
         received: Timestamp,
-    ) -> Result<bool> {
+    ) -> bool {
         let envelope = &draft.envelope;
         let hasher = self.shared.hasher;
         let hash = hasher.text(&envelope.id);
-        let Some(known) = self.known(pending, hash, workspace, &envelope.source, &envelope.id)?
-        else {
+        let gathered = pending.find(hash, workspace, &envelope.source, &envelope.id);
+        let Some(known) = gathered.cloned().or(stored) else {
             let under = [
                 Some(hash),
                 envelope.trace.map(|context| hasher.trace(context.trace)),
@@ -144,13 +155,13 @@ impl FileStore {
                 envelope.causation_id.as_deref().map(|id| hasher.text(id)),
             ];
             pending.add_event(draft, raw, workspace, received, under);
-            return Ok(true);
+            return true;
         };
         let Some(phase) = envelope
             .phase
             .filter(|phase| is_new(pending, &known, *phase))
         else {
-            return Ok(false);
+            return false;
         };
         let at = draft
             .stamps
@@ -160,36 +171,30 @@ impl FileStore {
             .unwrap_or(received);
         let changed = changed_members(&known.raw, raw);
         observe(pending, &known, phase, at, &changed, received);
-        Ok(true)
+        true
     }
 
+    /// Adds an observation; false when that phase of the event is known.
     fn add_observation(
         &self,
         pending: &mut Pending,
+        stored: Option<Known>,
         draft: &ObservationDraft<'_>,
         workspace: &Arc<str>,
         received: Timestamp,
-    ) -> Result<std::result::Result<bool, Reject>> {
+    ) -> std::result::Result<bool, Reject> {
         let hash = self.shared.hasher.text(&draft.of);
-        let Some(known) = self.known(pending, hash, workspace, &draft.source, &draft.of)? else {
-            return Ok(Err(Reject::new(
-                RejectCode::UnknownEvent,
-                "the observed event is not stored",
-            )));
-        };
+        let gathered = pending.find(hash, workspace, &draft.source, &draft.of);
+        let known = gathered.cloned().or(stored).ok_or_else(|| {
+            Reject::new(RejectCode::UnknownEvent, "the observed event is not stored")
+        })?;
         if !is_new(pending, &known, draft.phase) {
-            return Ok(Ok(false));
+            return Ok(false);
         }
         let at = resolve_time(draft.at, None, received);
-        observe(
-            pending,
-            &known,
-            draft.phase,
-            at,
-            draft.changed.unwrap_or("{}").as_bytes(),
-            received,
-        );
-        Ok(Ok(true))
+        let changed = draft.changed.unwrap_or("{}").as_bytes();
+        observe(pending, &known, draft.phase, at, changed, received);
+        Ok(true)
     }
 }
 

@@ -89,9 +89,9 @@ impl Writer {
                 let _ = roll.send(());
             }
         }
-        // A closed segment keeps no reserved space.
-        if self.allocated > self.end && self.segment.file.set_len(self.end).is_err() {
-            // The zeros behind the end are no frames: the next open cuts them.
+        if self.allocated > self.end {
+            // A closed segment keeps no reserved space. Should it stay, it is no frame: the next open cuts it.
+            let _ = self.segment.file.set_len(self.end);
         }
     }
 
