@@ -12,6 +12,9 @@ use crate::event::Record;
 use crate::ids::Seq;
 use crate::store::{EventFilter, StoreStats, Tail, TailSource};
 
+/// Bytes of JSON text after which a read ends early: a reader that asks for many large events gets them in several.
+const READ_BYTES: usize = 4 << 20;
+
 #[async_trait]
 impl TailSource for Shared {
     async fn read_tail(
@@ -21,11 +24,18 @@ impl TailSource for Shared {
         filter: &EventFilter,
     ) -> Result<Tail> {
         let durable = self.durable();
-        let first = self.first_seq();
+        let mut first = self.first_seq();
         let mut records = Vec::new();
+        let mut bytes = 0;
         let mut next = (after.0 + 1).max(first);
-        while next <= durable && records.len() < max_records {
+        while next <= durable && records.len() < max_records && bytes < READ_BYTES {
             let Some(segment) = self.segment_of(next) else {
+                if records.is_empty() {
+                    // Deleted since its position was looked up: what is left begins later.
+                    first = self.first_seq();
+                    next = next.max(first);
+                    continue;
+                }
                 break;
             };
             let row = (next - segment.first_seq) as u32;
@@ -34,14 +44,14 @@ impl TailSource for Shared {
             };
             let block = self.blocks.block(&segment, &frame, rows)?;
             for index in (row - frame.first_row) as usize..block.len() {
-                if next > durable || records.len() >= max_records {
+                if next > durable || records.len() >= max_records || bytes >= READ_BYTES {
                     break;
                 }
-                records.push(
-                    block
-                        .record(index)
-                        .ok_or_else(|| segment::damaged(segment.first_seq, frame.body_offset))?,
-                );
+                let record = block
+                    .record(index)
+                    .ok_or_else(|| segment::damaged(segment.first_seq, frame.body_offset))?;
+                bytes += record.as_event().map_or(0, |event| event.raw().len());
+                records.push(record);
                 next += 1;
             }
         }

@@ -183,6 +183,10 @@ pub(super) fn candidates(index: Index<'_>, filter: &EventFilter, hasher: Hasher)
         let id = (text.len() == 32).then(|| u128::from_str_radix(text, 16).ok())??;
         Some(hasher.trace(TraceId(id)))
     });
+    if trace.and_then(Pattern::exact).is_some() && trace_hash.is_none() {
+        // No trace id: nothing has it.
+        return nothing;
+    }
     are_exact &= trace.is_none();
     let lookups = [
         (Key::Id, filter.id.as_deref().map(|text| hasher.text(text))),

@@ -1,5 +1,6 @@
 //! Deleting whole segments from the front.
 
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -29,7 +30,7 @@ pub(super) async fn run(shared: &Shared, policy: &RetainPolicy) -> Result<Retain
             continue;
         }
         deleted_records += u64::from(segment.rows());
-        delete(shared, &segment)?;
+        delete(shared, segment.first_seq)?;
     }
     shared
         .counters
@@ -74,32 +75,26 @@ fn bytes_of(segment: &Segment) -> u64 {
     segment.meta().log_bytes + index_bytes
 }
 
-/// Hides a segment from new readers, then deletes its files: a crash in between leaves files that the next open takes up again, never a hole.
-fn delete(shared: &Shared, segment: &Arc<Segment>) -> Result<()> {
-    let cannot = |error| {
-        failed(
-            &format!("cannot delete {}", log_name(segment.first_seq)),
-            error,
-        )
-    };
+/// Deletes a segment's files, then hides it. A failed deletion leaves it in place for the next run, and a crash in between leaves files that the next open takes up again:
+/// there is never a hole in front of a segment that stays. Readers in flight keep the open file.
+fn delete(shared: &Shared, first_seq: u64) -> Result<()> {
+    let cannot = |error| failed(&format!("cannot delete {}", log_name(first_seq)), error);
+    for name in [index_name(first_seq), log_name(first_seq)] {
+        match shared.disk.remove(&name) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(cannot(error)),
+            Ok(()) | Err(_) => {}
+        }
+    }
     {
         let mut state = shared.state_mut();
-        state.segments.remove(&segment.first_seq);
-        state.unsealed.remove(&segment.first_seq);
-        if let SegmentIndex::Sealed { slot, .. } = &segment.index {
+        // What is hidden is what stands there now: sealing may have put it in place of what was looked at.
+        if let Some(segment) = state.segments.remove(&first_seq)
+            && let SegmentIndex::Sealed { slot, .. } = &segment.index
+        {
             state.filters.remove(*slot);
             state.by_slot.remove(&slot.key());
         }
+        state.unsealed.remove(&first_seq);
     }
-    if matches!(segment.index, SegmentIndex::Sealed { .. }) {
-        shared
-            .disk
-            .remove(&index_name(segment.first_seq))
-            .map_err(cannot)?;
-    }
-    shared
-        .disk
-        .remove(&log_name(segment.first_seq))
-        .map_err(cannot)?;
     shared.disk.sync_dir().map_err(cannot)
 }
