@@ -3,12 +3,15 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use axum::http::StatusCode;
 use loom_studio_core::{
     CausalTopology, Clock, EventFilter, EventStore, Projection, Seq, Session, Sessions, StartAt,
     Timestamp, Topologies, Topology, TopologyInferer,
 };
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+
+use crate::error::ApiError;
 
 /// Records applied under one hold of the lock.
 const STEP: usize = 1024;
@@ -24,6 +27,8 @@ pub(crate) struct Live {
     folds: Mutex<Folds>,
     graphs: Mutex<HashMap<Arc<str>, Made>>,
     through: watch::Sender<Seq>,
+    /// Cancelled when the folds have failed.
+    failed: CancellationToken,
     clock: Arc<dyn Clock>,
 }
 
@@ -47,12 +52,28 @@ impl Live {
             }),
             graphs: Mutex::default(),
             through: watch::Sender::new(Seq::ZERO),
+            failed: CancellationToken::new(),
             clock,
         }
     }
 
-    /// Follows the log until told to stop.
+    /// Follows the log until told to stop. If that fails, whoever waits for the folds is told.
     pub(crate) async fn run(
+        &self,
+        store: &dyn EventStore,
+        stop: CancellationToken,
+    ) -> loom_studio_core::Result<()> {
+        // A panic in a fold counts as a failure too.
+        let failed = self.failed.clone().drop_guard();
+        let result = self.follow(store, stop).await;
+        match &result {
+            Ok(()) => drop(failed.disarm()),
+            Err(error) => tracing::error!(%error, "the live views failed and stand still"),
+        }
+        result
+    }
+
+    async fn follow(
         &self,
         store: &dyn EventStore,
         stop: CancellationToken,
@@ -83,13 +104,20 @@ impl Live {
     }
 
     /// Returns once the folds have reached a position.
-    pub(crate) async fn reach(&self, seq: Seq) {
-        // The sender lives as long as `self`, so waiting can't fail.
-        let _ = self
-            .through
-            .subscribe()
-            .wait_for(|through| *through >= seq)
-            .await;
+    ///
+    /// # Errors
+    /// When they have failed and never will.
+    pub(crate) async fn reach(&self, seq: Seq) -> Result<(), ApiError> {
+        let mut through = self.through.subscribe();
+        tokio::select! {
+            biased;
+            // The sender lives as long as `self`, so waiting can't fail.
+            _ = through.wait_for(|through| *through >= seq) => Ok(()),
+            () = self.failed.cancelled() => {
+                let detail = "the live views failed; the server's log says why";
+                Err(ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "views_failed", detail))
+            }
+        }
     }
 
     /// The graph of a workspace now. Shared by all who ask for the same moment.

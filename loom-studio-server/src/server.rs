@@ -124,7 +124,7 @@ impl Server {
         self.address
     }
 
-    /// Serves until `stop` is cancelled: then accepts no more, lets requests finish, stores and acknowledges what producers have sent, closes the sockets and syncs the store.
+    /// Serves until `stop` is cancelled: then accepts no more, lets requests finish, stores what was read from producers and acknowledges it to those that listen, closes the sockets and syncs the store. A producer in the original form isn't told what was stored, and loses what it had on the way.
     ///
     /// # Errors
     /// When the live projections or the last sync fail.
@@ -158,11 +158,15 @@ impl Server {
         }
         let (task, guard) = live;
         drop(guard);
-        match task.await {
-            Ok(result) => result?,
-            Err(error) => tracing::error!(%error, "the live projections failed"),
+        let live = task.await;
+        state.store.sync().await?;
+        match live {
+            Ok(result) => result,
+            Err(error) => {
+                tracing::error!(%error, "the live projections failed");
+                Ok(())
+            }
         }
-        state.store.sync().await
     }
 }
 

@@ -13,7 +13,7 @@ pub struct Settings {
     pub port: u16,
     /// Names, with or without a port, that a request's `Host` may have beside the loopback ones.
     pub allow_hosts: Vec<String>,
-    /// Origins (`https://studio.example`) whose pages may read and write.
+    /// Origins (`https://studio.example`) whose pages may use the WebSocket routes. No CORS headers are sent.
     pub allow_origins: Vec<String>,
     /// Tokens that give access; none means everyone who can reach the port.
     pub tokens: Vec<Token>,

@@ -101,7 +101,7 @@ pub(super) struct ServeArgs {
         value_delimiter = ','
     )]
     pub(super) allow_hosts: Vec<String>,
-    /// Origin whose pages may read and write; may be given more than once
+    /// Origin whose pages may use the WebSocket routes; may be given more than once
     #[arg(
         long = "allow-origin",
         env = "LOOM_STUDIO_ALLOW_ORIGIN",

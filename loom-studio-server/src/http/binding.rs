@@ -10,6 +10,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use super::items::Items;
 use crate::error::ApiError;
 
 /// The events of one request.
@@ -68,7 +69,7 @@ impl Posted {
 }
 
 fn batch(body: &Bytes) -> Result<Posted, ApiError> {
-    let items: Vec<&RawValue> = serde_json::from_slice(body).map_err(|error| {
+    let items: Items<'_> = serde_json::from_slice(body).map_err(|error| {
         ApiError::new(
             StatusCode::BAD_REQUEST,
             "invalid_json",
@@ -77,6 +78,7 @@ fn batch(body: &Bytes) -> Result<Posted, ApiError> {
     })?;
     Ok(Posted::Batch(
         items
+            .0
             .into_iter()
             .map(|item| Incoming::Event(body.slice_ref(item.get().as_bytes())))
             .collect(),

@@ -2,4 +2,5 @@
 
 pub(crate) mod assets;
 pub(crate) mod binding;
+pub(crate) mod items;
 pub(crate) mod security;

@@ -21,6 +21,8 @@ use crate::state::AppState;
 /// The rules, made from the settings once the port is known.
 #[derive(Debug)]
 pub(crate) struct Guard {
+    /// Loopback names that stand for the standard port: compared as they are, while a configured name without a port stands for every port.
+    bare_hosts: &'static [&'static str],
     hosts: Vec<String>,
     origins: Vec<String>,
     tokens: Vec<Token>,
@@ -30,6 +32,7 @@ pub(crate) struct Guard {
 #[derive(Debug, Clone)]
 pub(crate) struct Workspace(pub(crate) Arc<str>);
 
+const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 /// The tenant of a request that names none.
 const DEFAULT_WORKSPACE: &str = "default";
 const MAX_WORKSPACE_CHARS: usize = 128;
@@ -39,15 +42,12 @@ const OPEN_PATHS: [&str; 2] = ["/healthz", "/readyz"];
 impl Guard {
     pub(crate) fn new(settings: &Settings, bound: SocketAddr) -> Self {
         let port = bound.port();
-        let mut hosts: Vec<String> = ["localhost", "127.0.0.1", "[::1]"]
+        let mut hosts: Vec<String> = LOOPBACK
             .iter()
             .map(|name| format!("{name}:{port}"))
             .collect();
         if !bound.ip().is_unspecified() {
             hosts.push(bound.to_string());
-        }
-        if port == 80 {
-            hosts.extend(["localhost", "127.0.0.1", "[::1]"].map(str::to_owned));
         }
         hosts.extend(
             settings
@@ -61,6 +61,7 @@ impl Guard {
             .map(|origin| origin.trim_end_matches('/').to_ascii_lowercase())
             .collect();
         Self {
+            bare_hosts: if port == 80 { &LOOPBACK } else { &[] },
             hosts,
             origins,
             tokens: settings.tokens.clone(),
@@ -74,9 +75,11 @@ impl Guard {
             .filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit()))
             .map_or(&*host, |(name, _)| name);
         // A configured name without a port stands for every port.
-        self.hosts
-            .iter()
-            .any(|allowed| *allowed == host || *allowed == name)
+        self.bare_hosts.contains(&&*host)
+            || self
+                .hosts
+                .iter()
+                .any(|allowed| *allowed == host || *allowed == name)
     }
 
     fn allows_origin(&self, origin: &str) -> bool {
@@ -266,6 +269,16 @@ mod tests {
         ] {
             assert!(!guard.allows_host(host), "{host}");
         }
+    }
+
+    #[test]
+    fn the_standard_port_may_be_left_out_but_not_be_another() {
+        let guard = Guard::new(&Settings::default(), SocketAddr::from(([127, 0, 0, 1], 80)));
+        assert!(guard.allows_host("localhost") && guard.allows_host("localhost:80"));
+        assert!(guard.allows_origin("http://localhost"));
+        assert!(
+            !guard.allows_host("localhost:3000") && !guard.allows_origin("http://127.0.0.1:3000")
+        );
     }
 
     #[test]

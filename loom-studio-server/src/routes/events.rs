@@ -22,6 +22,8 @@ use crate::state::AppState;
 const HTTP_SESSION: &str = "http";
 const DEFAULT_LIMIT: usize = 100;
 const MAX_LIMIT: usize = 1000;
+/// Every event passed over costs memory for as long as the question lasts.
+const MAX_OFFSET: usize = 100_000;
 
 /// Stores CloudEvents: binary, structured or batched mode of the HTTP binding.
 #[utoipa::path(
@@ -81,7 +83,7 @@ pub(super) async fn post(
 pub(super) struct ListQuery {
     /// At most so many, 1 to 1000. Default 100.
     limit: Option<usize>,
-    /// Pass over so many.
+    /// Pass over so many, at most 100,000.
     offset: Option<usize>,
     /// Go on where a page ended: its `next_cursor`.
     cursor: Option<String>,
@@ -128,6 +130,11 @@ pub(super) async fn list(
     if !(1..=MAX_LIMIT).contains(&limit) {
         return Err(ApiError::invalid(format!(
             "limit: expected 1 to {MAX_LIMIT}"
+        )));
+    }
+    if query.offset.is_some_and(|offset| offset > MAX_OFFSET) {
+        return Err(ApiError::invalid(format!(
+            "offset: at most {MAX_OFFSET}; go on with next_cursor instead"
         )));
     }
     let conditions = SubscribeFilter {

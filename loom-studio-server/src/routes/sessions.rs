@@ -19,7 +19,10 @@ pub(super) async fn list(
     State(state): State<AppState>,
     Extension(workspace): Extension<Workspace>,
 ) -> Result<axum::Json<SessionsDto>, ApiError> {
-    state.live.reach(state.store.stats().await?.last_seq).await;
+    state
+        .live
+        .reach(state.store.stats().await?.last_seq)
+        .await?;
     let (sessions, at) = state.live.sessions(&workspace.0);
     let sessions = sessions
         .into_iter()

@@ -50,7 +50,7 @@ pub(super) async fn show(
     let session = query.session_id.filter(|session| !session.is_empty());
     if query.at.is_none() && session.is_none() {
         // Who asks after an acknowledgement sees what was acknowledged.
-        state.live.reach(head).await;
+        state.live.reach(head).await?;
         return Ok(axum::Json(TopologyDto::new(
             &state.live.topology(&workspace.0),
             state.store.epoch(),

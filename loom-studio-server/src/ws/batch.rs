@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use loom_studio_core::Incoming;
 use serde::Deserialize;
-use serde_json::value::RawValue;
 
 use super::split;
+use crate::http::items::Items;
 
 /// A batch, apart from its events.
 #[derive(Debug)]
@@ -32,9 +32,9 @@ struct View<'a> {
     #[serde(default)]
     batch: Option<u64>,
     #[serde(borrow, default)]
-    events: Option<Vec<&'a RawValue>>,
+    events: Option<Items<'a>>,
     #[serde(borrow, default)]
-    observations: Option<Vec<&'a RawValue>>,
+    observations: Option<Items<'a>>,
 }
 
 const KIND: &str = "event_batch";
@@ -66,9 +66,10 @@ pub(super) fn read(frame: &Bytes) -> Result<Batch, Unreadable> {
         .events
         .ok_or_else(|| unreadable(view.batch, "\"events\" is missing".to_owned()))?;
     let events = events
+        .0
         .into_iter()
         .map(|item| Incoming::Event(part(frame, item.get())));
-    let observations = view.observations.unwrap_or_default().into_iter();
+    let observations = view.observations.unwrap_or_default().0.into_iter();
     let observations = observations.map(|item| Incoming::Observation(part(frame, item.get())));
     Ok(Batch {
         number: view.batch,

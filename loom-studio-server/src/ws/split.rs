@@ -2,6 +2,11 @@
 //!
 //! Python's `json.dumps` writes `NaN` and `Infinity`, which JSON doesn't know. Such a batch still has its brackets and quotes in order: they are enough to find its members and events.
 
+use crate::http::items::MAX_ITEMS;
+
+/// A batch has four members; an object with more than this is none.
+const MAX_MEMBERS: usize = 64;
+
 /// The members of a JSON-like object: names without their quotes, values as text.
 pub(super) fn members(text: &str) -> Option<Vec<(&str, &str)>> {
     let mut rest = text.trim_ascii().strip_prefix('{')?.strip_suffix('}')?;
@@ -10,6 +15,9 @@ pub(super) fn members(text: &str) -> Option<Vec<(&str, &str)>> {
         rest = rest.trim_ascii_start();
         if rest.is_empty() {
             return Some(members);
+        }
+        if members.len() >= MAX_MEMBERS {
+            return None;
         }
         let name_end = value_end(rest)?;
         let (name, after) = rest.split_at(name_end);
@@ -27,6 +35,9 @@ pub(super) fn items(text: &str) -> Option<Vec<&str>> {
     let mut rest = text.trim_ascii().strip_prefix('[')?.strip_suffix(']')?;
     let mut items = Vec::new();
     while !rest.trim_ascii().is_empty() {
+        if items.len() >= MAX_ITEMS {
+            return None;
+        }
         let (item, after) = rest.split_at(value_end(rest)?);
         items.push(item.trim_ascii());
         rest = after.strip_prefix(',').unwrap_or(after);
