@@ -1,9 +1,13 @@
-//! Shared parts of the benchmarks: events as a Loom application sends them, the same in every run.
+//! Shared parts of the benchmarks: events as a Loom application sends them, the same in every run, and what a process has used.
+
+mod processor_time;
 
 use std::fmt::Write as _;
 
 use bytes::Bytes;
 use loom_studio_core::Incoming;
+
+pub use processor_time::cpu_micros;
 
 /// One microsecond-stamped moment after another, from 2026-01-02T03:00:00Z on.
 fn time(micros: u64) -> String {

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
+use loom_studio_benches::cpu_micros;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
@@ -73,22 +74,6 @@ impl Usage {
             resident_bytes: kib("VmRSS:")?,
             peak_bytes: kib("VmHWM:")?,
         })
-    }
-}
-
-/// User and system time of all threads. The clock tick of /proc/PID/stat is a hundredth of a second on every Linux of today.
-fn cpu_micros(pid: u32) -> Result<u64, String> {
-    const TICK_MICROS: u64 = 10_000;
-    let stat = read(&format!("/proc/{pid}/stat"))?;
-    // The name in parentheses may hold anything, blanks and parentheses too.
-    let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
-    let mut times = fields
-        .split_ascii_whitespace()
-        .skip(11)
-        .map(str::parse::<u64>);
-    match (times.next(), times.next()) {
-        (Some(Ok(user)), Some(Ok(system))) => Ok((user + system) * TICK_MICROS),
-        _ => Err(format!("/proc/{pid}/stat is not as expected: {stat}")),
     }
 }
 

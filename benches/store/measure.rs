@@ -11,17 +11,12 @@ pub(crate) fn now() -> Instant {
     Instant::now()
 }
 
-/// Processor time of all threads, in microseconds. The kernel gives it in hundredths of a second.
+/// Processor time of this process, in microseconds.
+///
+/// # Panics
+/// Without /proc: a figure that isn't one must not be printed.
 pub(crate) fn cpu_micros() -> u64 {
-    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
-    let ticks: u64 = fields
-        .split_whitespace()
-        .skip(11)
-        .take(2)
-        .filter_map(|ticks| ticks.parse::<u64>().ok())
-        .sum();
-    ticks * 10_000
+    loom_studio_benches::cpu_micros(std::process::id()).expect("the kernel tells what was used")
 }
 
 /// Memory that is not backed by a file, in bytes.
