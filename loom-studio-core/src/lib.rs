@@ -62,7 +62,7 @@ pub use memory::{
     MemoryChange, MemoryChangeKind, MemoryEntry, MemoryReconstructor, MemorySnapshot, MemoryTier,
     StateValue,
 };
-pub use projection::{Projection, fold};
+pub use projection::{Checkpoint, Projection, fold};
 pub use replay::{Breakpoint, Direction, ReplayEngine, ReplaySessionId, ReplayState, ReplayStep};
 pub use sessions::{Session, Sessions};
 pub use store::{

@@ -21,6 +21,26 @@ pub trait Projection: Send {
     fn through(&self) -> Seq;
 }
 
+/// A projection whose state can be put aside and taken up again.
+///
+/// # Contract
+///
+/// Beside that of [`Projection`]:
+///
+/// * **Cheap to clone.** A clone shares what it can with its original: it costs no more than a few microseconds, however large the state.
+/// * **Faithful.** `restore(save(state))` answers every question, now and after any further records, as `state` does.
+/// * **Versioned.** A checkpoint of another [`FORMAT`](Self::FORMAT) is never passed to `restore`; it is rebuilt from the log.
+pub trait Checkpoint: Projection + Clone + Sync + Sized + 'static {
+    /// Names the projection and the version of its encoding: file-name characters only.
+    const FORMAT: &'static str;
+
+    /// The state, encoded.
+    fn save(&self) -> Vec<u8>;
+
+    /// The state of an encoding; `None` when it is none.
+    fn restore(bytes: &[u8]) -> Option<Self>;
+}
+
 /// Records read in one step of a fold.
 const FOLD_STEP: usize = 4096;
 
