@@ -48,11 +48,6 @@ impl<'a> Reader<'a> {
     pub(super) fn size(&mut self) -> Option<usize> {
         usize::try_from(self.varint()?).ok()
     }
-
-    pub(super) fn zigzag(&mut self) -> Option<i64> {
-        let value = self.varint()?;
-        Some((value >> 1).cast_signed() ^ -(value & 1).cast_signed())
-    }
 }
 
 pub(super) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
@@ -61,10 +56,6 @@ pub(super) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
         value >>= 7;
     }
     out.push(value as u8);
-}
-
-pub(super) fn put_zigzag(out: &mut Vec<u8>, value: i64) {
-    put_varint(out, ((value << 1) ^ (value >> 63)).cast_unsigned());
 }
 
 /// CRC-32 (IEEE 802.3).
@@ -80,13 +71,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn varints_round_trip(unsigned: u64, signed: i64) {
+        fn varints_round_trip(unsigned: u64) {
             let mut bytes = Vec::new();
             put_varint(&mut bytes, unsigned);
-            put_zigzag(&mut bytes, signed);
             let mut reader = Reader(&bytes);
             prop_assert_eq!(reader.varint(), Some(unsigned));
-            prop_assert_eq!(reader.zigzag(), Some(signed));
             prop_assert!(reader.0.is_empty());
         }
     }

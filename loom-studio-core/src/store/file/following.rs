@@ -47,8 +47,9 @@ impl TailSource for Shared {
                 if next > durable || records.len() >= max_records || bytes >= READ_BYTES {
                     break;
                 }
-                let record = block
-                    .record(index)
+                let record = self
+                    .blocks
+                    .record_in(&block, index)
                     .ok_or_else(|| segment::damaged(segment.first_seq, frame.body_offset))?;
                 bytes += record.as_event().map_or(0, |event| event.raw().len());
                 records.push(record);

@@ -1,12 +1,11 @@
 //! Stage one of an append, on the caller's thread: check, find duplicates, encode, and wait for the commit.
 
-use std::sync::Arc;
-
 use ::bytes::Bytes;
 use tokio::sync::oneshot;
 
-use super::block::{EventDraft, ObservationParts};
+use super::block::{EventDraft, EventSymbols, ObservationParts};
 use super::pending::{Known, Pending, Waiting};
+use super::symbols::{NO_SYMBOL, Symbol};
 use super::{FileStore, writer};
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
@@ -18,8 +17,12 @@ use crate::ids::Seq;
 use crate::store::{AppendBatch, Appended, Incoming, Rejected};
 
 /// One entry of a batch, checked; it borrows from the received bytes.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all are events, and there are as many as in one batch"
+)]
 enum Checked<'a> {
-    Event(Box<EventDraft<'a>>, Bytes),
+    Event(EventDraft<'a>, &'a Bytes),
     Observation(ObservationDraft<'a>),
     Rejected(Reject),
 }
@@ -41,7 +44,7 @@ impl FileStore {
         let received = self.shared.clock.now();
         let limits = self.shared.options.limits;
         let AppendBatch {
-            workspace,
+            workspace: workspace_text,
             session,
             items,
         } = batch;
@@ -72,20 +75,35 @@ impl FileStore {
         if let Some(reason) = self.shared.poisoned() {
             return Err(Error::new(ErrorKind::Closed, reason));
         }
+        let workspace = pending.symbol(&workspace_text);
+        let known_session = pending.symbol(&session);
+        let of_batch = OfBatch {
+            workspace_text: &workspace_text,
+            workspace,
+            session_text: &session,
+            session: known_session,
+            received,
+        };
         // All look-ups that can fail come before the first entry is added: a batch is gathered whole or not at all.
-        let stored: Vec<Option<Known>> = checked
-            .iter()
-            .map(|entry| self.stored(&pending, entry, &workspace))
-            .collect::<Result<_>>()?;
+        let mut stored = Vec::new();
+        for (index, entry) in checked.iter().enumerate() {
+            if let Some(known) = self.stored(&mut pending, entry, &of_batch)? {
+                stored.push((index, known));
+            }
+        }
+        let mut stored = stored.into_iter().peekable();
         let mut appended = Appended::default();
-        let start = pending.next_seq();
-        for (index, (entry, stored)) in checked.into_iter().zip(stored).enumerate() {
+        let (start, blocks) = (pending.next_seq(), pending.blocks());
+        for (index, entry) in checked.into_iter().enumerate() {
+            let stored = stored
+                .next_if(|(of, _)| *of == index)
+                .map(|(_, known)| known);
             let outcome = match entry {
                 Checked::Event(draft, raw) => {
-                    Ok(self.add_event(&mut pending, stored, &draft, &raw, &workspace, received))
+                    Ok(self.add_event(&mut pending, stored, &draft, raw, &of_batch))
                 }
                 Checked::Observation(draft) => {
-                    self.add_observation(&mut pending, stored, &draft, &workspace, received)
+                    self.add_observation(&mut pending, stored, &draft, &of_batch)
                 }
                 Checked::Rejected(reject) => Err(reject),
             };
@@ -97,7 +115,7 @@ impl FileStore {
         }
         let next = pending.next_seq();
         appended.seqs = (next > start).then(|| (Seq(start), Seq(next - 1)));
-        let is_due = pending.wait(
+        let is_first = pending.wait(
             Waiting {
                 appended,
                 done,
@@ -105,11 +123,17 @@ impl FileStore {
             },
             writer::now(),
         );
-        let is_due = is_due || pending.bytes() >= self.shared.options.group_bytes;
+        let options = &self.shared.options;
+        let is_large = pending.bytes() >= options.group_bytes;
+        let work = pending.share_of_work(blocks, is_large || options.group_delay.is_zero());
         drop(pending);
         // A writer that waits for the group's time need not look at each batch of it.
-        if is_due {
+        if is_first || is_large {
             self.shared.wake();
+        }
+        for block in work {
+            // The writer reports what can't be compressed.
+            let _ = block.body();
         }
         Ok(committed)
     }
@@ -117,9 +141,9 @@ impl FileStore {
     /// The committed event that an entry repeats or is about. One that isn't committed yet is found when the entry is added.
     fn stored(
         &self,
-        pending: &Pending,
+        pending: &mut Pending,
         entry: &Checked<'_>,
-        workspace: &str,
+        batch: &OfBatch<'_>,
     ) -> Result<Option<Known>> {
         let (source, id) = match entry {
             Checked::Event(draft, _) => (&*draft.envelope.source, &*draft.envelope.id),
@@ -127,10 +151,13 @@ impl FileStore {
             Checked::Rejected(_) => return Ok(None),
         };
         let hash = self.shared.hasher.text(id);
-        if pending.find(hash, workspace, source, id).is_some() {
+        let source_symbol = pending.symbol(source);
+        let key = pending.key(hash, batch.workspace, source_symbol);
+        if pending.holds(&key, id) {
             return Ok(None);
         }
-        self.shared.find_known(hash, workspace, source, id)
+        self.shared
+            .find_known(hash, batch.workspace_text, source, id)
     }
 
     /// Adds an event, or what a second copy of it tells; false when it tells nothing new.
@@ -140,21 +167,37 @@ impl FileStore {
         stored: Option<Known>,
         draft: &EventDraft<'_>,
         raw: &Bytes,
-        workspace: &Arc<str>,
-        received: Timestamp,
+        batch: &OfBatch<'_>,
     ) -> bool {
         let envelope = &draft.envelope;
         let hasher = self.shared.hasher;
         let hash = hasher.text(&envelope.id);
-        let gathered = pending.find(hash, workspace, &envelope.source, &envelope.id);
-        let Some(known) = gathered.cloned().or(stored) else {
-            let under = [
+        let source = pending.symbol(&envelope.source);
+        let key = pending.key(hash, batch.workspace, source);
+        let Some(known) = pending.find(&key, &envelope.id).or(stored) else {
+            let hashes = [
                 Some(hash),
                 envelope.trace.map(|context| hasher.trace(context.trace)),
                 envelope.request_id.as_deref().map(|id| hasher.text(id)),
                 envelope.causation_id.as_deref().map(|id| hasher.text(id)),
             ];
-            pending.add_event(draft, raw, workspace, received, under);
+            let to = envelope.subject.as_deref().map_or(NO_SYMBOL, |subject| {
+                let subject = pending.symbol(subject);
+                pending.node(subject)
+            });
+            let names = EventSymbols {
+                workspace: batch.workspace,
+                session: if *draft.session == *batch.session_text {
+                    batch.session
+                } else {
+                    pending.symbol(&draft.session)
+                },
+                source,
+                kind: pending.symbol(&envelope.kind),
+                from: pending.node(source),
+                to,
+            };
+            pending.add_event(draft, raw, names, &key, batch.received, hashes);
             return true;
         };
         let Some(phase) = envelope
@@ -168,9 +211,9 @@ impl FileStore {
             .dispatched
             .or(draft.stamps.published)
             .or(envelope.stamp)
-            .unwrap_or(received);
+            .unwrap_or(batch.received);
         let changed = changed_members(&known.raw, raw);
-        observe(pending, &known, phase, at, &changed, received);
+        observe(pending, &known, phase, at, &changed, batch.received);
         true
     }
 
@@ -180,22 +223,31 @@ impl FileStore {
         pending: &mut Pending,
         stored: Option<Known>,
         draft: &ObservationDraft<'_>,
-        workspace: &Arc<str>,
-        received: Timestamp,
+        batch: &OfBatch<'_>,
     ) -> std::result::Result<bool, Reject> {
         let hash = self.shared.hasher.text(&draft.of);
-        let gathered = pending.find(hash, workspace, &draft.source, &draft.of);
-        let known = gathered.cloned().or(stored).ok_or_else(|| {
+        let source = pending.symbol(&draft.source);
+        let key = pending.key(hash, batch.workspace, source);
+        let known = pending.find(&key, &draft.of).or(stored).ok_or_else(|| {
             Reject::new(RejectCode::UnknownEvent, "the observed event is not stored")
         })?;
         if !is_new(pending, &known, draft.phase) {
             return Ok(false);
         }
-        let at = resolve_time(draft.at, None, received);
+        let at = resolve_time(draft.at, None, batch.received);
         let changed = draft.changed.unwrap_or("{}").as_bytes();
-        observe(pending, &known, draft.phase, at, changed, received);
+        observe(pending, &known, draft.phase, at, changed, batch.received);
         Ok(true)
     }
+}
+
+/// What the entries of a batch have in common.
+struct OfBatch<'a> {
+    workspace_text: &'a str,
+    workspace: Symbol,
+    session_text: &'a str,
+    session: Symbol,
+    received: Timestamp,
 }
 
 fn is_new(pending: &Pending, known: &Known, phase: Phase) -> bool {
@@ -212,14 +264,14 @@ fn observe(
 ) {
     let parts = ObservationParts {
         of: known.position(),
-        workspace: &known.workspace,
-        session: &known.session,
+        workspace: pending.symbol(&known.workspace),
+        session: pending.symbol(&known.session),
         phase,
         at,
-        time: received,
+        received,
         changed,
     };
-    pending.add_observation(&parts, received);
+    pending.add_observation(&parts);
 }
 
 fn check<'a>(
@@ -230,10 +282,7 @@ fn check<'a>(
 ) -> Checked<'a> {
     match item {
         Incoming::Event(raw) => match Envelope::decode(raw, limits) {
-            Ok(envelope) => Checked::Event(
-                Box::new(EventDraft::new(envelope, raw, session, received)),
-                raw.clone(),
-            ),
+            Ok(envelope) => Checked::Event(EventDraft::new(envelope, raw, session, received), raw),
             Err(reject) => Checked::Rejected(reject),
         },
         Incoming::Observation(raw) => match ObservationDraft::decode(raw, limits) {

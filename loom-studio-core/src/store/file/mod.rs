@@ -15,12 +15,14 @@ mod index;
 mod opening;
 mod os_disk;
 mod pending;
+mod recent;
 mod recovery;
 mod retention;
 mod sealed;
 mod search;
 mod segment;
 mod shared;
+mod symbols;
 mod tail_index;
 mod verify;
 mod writer;
@@ -147,8 +149,7 @@ impl FileStore {
         let (shared, resume, report) = opening.finish()?;
         let head = shared.1;
         let shared = shared.0;
-        let writer = Writer::new(Arc::clone(&shared), resume)
-            .map_err(|error| failed("cannot start the writer", error))?;
+        let writer = Writer::new(Arc::clone(&shared), resume);
         let sealing = {
             let shared = Arc::clone(&shared);
             spawn("loom-studio-seal", move || shared.seal_as_they_come())?

@@ -1,50 +1,59 @@
 //! Stage one of an append: check, find duplicates, encode. What is gathered here is one commit group; the writer takes it whole.
 
-use std::sync::Arc;
+use std::cell::RefCell;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use bytes::Bytes;
 use hashbrown::HashMap;
-use hashbrown::hash_map::Entry;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
-use super::block::{BlockBuilder, EventDraft, ObservationParts};
-use super::tail_index::Identity;
+use super::block::{BlockBuilder, EventDraft, EventSymbols, ObservationParts};
+use super::index::Hasher;
+use super::recent::{Recent, RecentEvent, RecentEvents, RecentKey};
+use super::symbols::{Symbol, Symbols};
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::event::{Event, Phase, Record};
 use crate::ids::Seq;
-use crate::store::intern::Interner;
 use crate::store::{Appended, StoredRecord};
 
 /// A full block with what its rows are indexed by.
 #[derive(Debug)]
 pub(super) struct RawBlock {
     pub(super) first_seq: u64,
-    pub(super) bytes: Vec<u8>,
+    pub(super) bytes: Bytes,
     pub(super) min_time: i64,
     pub(super) max_time: i64,
     pub(super) rows: Vec<PendingRow>,
+    /// Compressed, by whoever came first.
+    body: OnceLock<Option<Vec<u8>>>,
+}
+
+impl RawBlock {
+    /// The body of its frame; `None` when it can't be compressed, for want of memory say. The writer and the thread that gathered the block may both ask: one of them does the work.
+    pub(super) fn body(&self) -> Option<&[u8]> {
+        let body = self.body.get_or_init(|| compress(&self.bytes));
+        body.as_deref()
+    }
 }
 
 /// What the index needs of a record.
-#[derive(Debug)]
-pub(super) enum PendingRow {
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PendingRow {
+    pub(super) time: i64,
+    pub(super) received: i64,
+    pub(super) json_bytes: u32,
+    pub(super) content: RowContent,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) enum RowContent {
     Event {
-        time: i64,
-        received: i64,
-        json_bytes: u32,
         hashes: [Option<u64>; 4],
-        workspace: Arc<str>,
-        session: Arc<str>,
-        from: Arc<str>,
-        to: Option<Arc<str>>,
-        kind: Arc<str>,
+        names: EventSymbols,
     },
     Observation {
-        time: i64,
-        received: i64,
-        json_bytes: u32,
         of: u64,
     },
 }
@@ -63,8 +72,6 @@ pub(super) struct Waiting {
 pub(super) struct Known {
     pub(super) seq: u64,
     pub(super) workspace: Arc<str>,
-    pub(super) source: Arc<str>,
-    pub(super) id: Arc<str>,
     pub(super) session: Arc<str>,
     pub(super) raw: Bytes,
     /// Phases it came with or was observed in.
@@ -72,10 +79,6 @@ pub(super) struct Known {
 }
 
 impl Known {
-    pub(super) fn is(&self, workspace: &str, source: &str, id: &str) -> bool {
-        *self.id == *id && *self.source == *source && *self.workspace == *workspace
-    }
-
     pub(super) fn from_stored(stored: &StoredRecord) -> Option<Self> {
         let Record::Event(event) = &stored.record else {
             return None;
@@ -88,72 +91,41 @@ impl Known {
         Some(Self {
             seq: event.seq().0,
             workspace: Arc::clone(event.workspace()),
-            source: Arc::clone(event.source()),
-            id: Arc::clone(event.id()),
             session: Arc::clone(event.session()),
             raw: event.raw().clone(),
             phases: event.phase().into_iter().chain(observed).collect(),
         })
     }
-}
 
-/// Events not committed yet, by the hash of their id.
-#[derive(Debug, Default)]
-pub(super) struct KnownById {
-    first: HashMap<u64, Known, Identity>,
-    /// Events whose hash another event of the group had before.
-    others: Vec<Known>,
-}
-
-impl KnownById {
-    fn find(&self, hash: u64, workspace: &str, source: &str, id: &str) -> Option<&Known> {
-        let first = self.first.get(&hash)?;
-        if first.is(workspace, source, id) {
-            return Some(first);
-        }
-        self.others
-            .iter()
-            .find(|known| known.is(workspace, source, id))
-    }
-
-    fn add(&mut self, hash: u64, known: Known) {
-        match self.first.entry(hash) {
-            Entry::Vacant(entry) => {
-                entry.insert(known);
-            }
-            Entry::Occupied(_) => self.others.push(known),
-        }
-    }
-
-    /// Empty again, with the space it had.
-    pub(super) fn clear(&mut self) {
-        self.first.clear();
-        self.others.clear();
+    /// Its position.
+    pub(super) fn position(&self) -> Seq {
+        Seq(self.seq)
     }
 }
 
 /// The group that is being gathered.
 #[derive(Debug)]
 pub(super) struct Pending {
+    hasher: Hasher,
     next_seq: u64,
     block_bytes: usize,
     builder: BlockBuilder,
     builder_first_seq: u64,
     rows: Vec<PendingRow>,
-    blocks: Vec<RawBlock>,
+    blocks: Vec<Arc<RawBlock>>,
     bytes: usize,
     waiting: Vec<Waiting>,
     /// Those who wait for the active segment to be closed.
     rolls: Vec<oneshot::Sender<()>>,
-    ids: KnownById,
-    /// The ids of the group the writer has taken and not committed yet.
-    in_flight: KnownById,
-    /// An empty one, with space for a group.
-    spare: KnownById,
+    recent: Recent,
+    /// Strings of the group, and how many of them the writer has.
+    symbols: Symbols,
+    handed_symbols: usize,
+    /// Whether the writer is at work on a group.
+    is_writing: bool,
     /// Phases observed of stored events, not committed yet.
     phases: HashMap<u64, Vec<Phase>>,
     phases_in_flight: HashMap<u64, Vec<Phase>>,
-    strings: Interner,
     started: Option<Instant>,
     pub(super) closing: bool,
 }
@@ -161,14 +133,29 @@ pub(super) struct Pending {
 /// A group on its way to the disk.
 #[derive(Debug)]
 pub(super) struct Group {
-    pub(super) blocks: Vec<RawBlock>,
+    pub(super) blocks: Vec<Arc<RawBlock>>,
     pub(super) waiting: Vec<Waiting>,
     pub(super) rolls: Vec<oneshot::Sender<()>>,
+    /// The strings of its rows that the writer doesn't have yet.
+    pub(super) new_symbols: NewSymbols,
 }
 
+/// Strings that join those the writer has, or replace them.
+#[derive(Debug)]
+pub(super) struct NewSymbols {
+    pub(super) replace: bool,
+    pub(super) texts: Vec<Arc<str>>,
+}
+
+/// With more strings than these a new table is begun: they are kept for speed only.
+const MAX_SYMBOLS: usize = 1 << 16;
+/// Blocks the writer may be behind before those who gather them begin to compress them too.
+const MAX_BEHIND: usize = 12;
+
 impl Pending {
-    pub(super) fn new(next_seq: u64, block_bytes: usize) -> Self {
+    pub(super) fn new(next_seq: u64, block_bytes: usize, hasher: Hasher) -> Self {
         Self {
+            hasher,
             next_seq,
             block_bytes,
             builder: BlockBuilder::default(),
@@ -178,12 +165,12 @@ impl Pending {
             bytes: 0,
             waiting: Vec::new(),
             rolls: Vec::new(),
-            ids: KnownById::default(),
-            in_flight: KnownById::default(),
-            spare: KnownById::default(),
+            recent: Recent::default(),
+            symbols: Symbols::default(),
+            handed_symbols: 0,
+            is_writing: false,
             phases: HashMap::new(),
             phases_in_flight: HashMap::new(),
-            strings: Interner::default(),
             started: None,
             closing: false,
         }
@@ -201,16 +188,28 @@ impl Pending {
         self.started
     }
 
-    /// An event of the group gathered or in flight, with the phases known of it.
-    pub(super) fn find(
-        &self,
-        hash: u64,
-        workspace: &str,
-        source: &str,
-        id: &str,
-    ) -> Option<&Known> {
-        let in_group = self.ids.find(hash, workspace, source, id);
-        in_group.or_else(|| self.in_flight.find(hash, workspace, source, id))
+    /// The number of a string, good until the group is taken.
+    pub(super) fn symbol(&mut self, text: &str) -> Symbol {
+        self.symbols.get(text, self.hasher)
+    }
+
+    /// The number of the node behind an address.
+    pub(super) fn node(&mut self, address: Symbol) -> Symbol {
+        self.symbols.node(address, self.hasher)
+    }
+
+    /// What an event of the group gathered or in flight is found by.
+    pub(super) fn key(&self, id_hash: u64, workspace: Symbol, source: Symbol) -> RecentKey {
+        RecentKey::new(&self.symbols, id_hash, workspace, source)
+    }
+
+    pub(super) fn holds(&self, key: &RecentKey, id: &str) -> bool {
+        self.recent.find(&self.symbols, key, id).is_some()
+    }
+
+    /// An event of the group gathered or in flight.
+    pub(super) fn find(&self, key: &RecentKey, id: &str) -> Option<Known> {
+        self.recent.find(&self.symbols, key, id)
     }
 
     /// Whether a phase of an event was observed in a group not committed yet.
@@ -224,49 +223,35 @@ impl Pending {
         &mut self,
         draft: &EventDraft<'_>,
         raw: &Bytes,
-        workspace: &Arc<str>,
+        names: EventSymbols,
+        key: &RecentKey,
         received: Timestamp,
         hashes: [Option<u64>; 4],
     ) {
-        let envelope = &draft.envelope;
-        let source = self.strings.get(&envelope.source);
-        let session = self.strings.get(&draft.session);
-        self.rows.push(PendingRow::Event {
+        self.rows.push(PendingRow {
             time: draft.time.as_nanos(),
             received: received.as_nanos(),
             json_bytes: raw.len() as u32,
-            hashes,
-            workspace: Arc::clone(workspace),
-            session: Arc::clone(&session),
-            from: self.strings.get(&draft.from),
-            to: draft.to.as_deref().map(|to| self.strings.get(to)),
-            kind: self.strings.get(&envelope.kind),
+            content: RowContent::Event { hashes, names },
         });
-        if let [Some(id_hash), ..] = hashes {
-            let known = Known {
-                seq: self.next_seq,
-                workspace: Arc::clone(workspace),
-                source,
-                id: (&*envelope.id).into(),
-                session,
-                raw: raw.clone(),
-                phases: envelope.phase.into_iter().collect(),
-            };
-            self.ids.add(id_hash, known);
-        }
-        self.builder.event(draft, workspace, received);
+        self.recent.add(
+            key,
+            RecentEvent::new(self.next_seq, names, draft, raw.clone()),
+        );
+        self.builder.event(draft, names, &self.symbols, received);
         self.added();
     }
 
-    pub(super) fn add_observation(&mut self, parts: &ObservationParts<'_>, received: Timestamp) {
-        self.rows.push(PendingRow::Observation {
-            time: parts.time.as_nanos(),
-            received: received.as_nanos(),
+    pub(super) fn add_observation(&mut self, parts: &ObservationParts<'_>) {
+        self.rows.push(PendingRow {
+            time: parts.received.as_nanos(),
+            received: parts.received.as_nanos(),
             json_bytes: parts.changed.len() as u32,
-            of: parts.of.0,
+            content: RowContent::Observation { of: parts.of.0 },
         });
         self.phases.entry(parts.of.0).or_default().push(parts.phase);
-        self.builder.observation(parts, received);
+        self.builder
+            .observation(self.next_seq, parts, &self.symbols);
         self.added();
     }
 
@@ -282,17 +267,35 @@ impl Pending {
             return;
         }
         let (min_time, max_time) = (self.builder.min_time, self.builder.max_time);
-        let bytes = self.builder.finish();
+        let bytes = self.builder.finish(&self.symbols);
         self.bytes += bytes.len();
-        let rows = std::mem::take(&mut self.rows);
-        self.blocks.push(RawBlock {
+        let capacity = self.rows.len();
+        let rows = std::mem::replace(&mut self.rows, Vec::with_capacity(capacity));
+        self.blocks.push(Arc::new(RawBlock {
             first_seq: self.builder_first_seq,
-            bytes,
+            bytes: bytes.into(),
             min_time,
             max_time,
             rows,
-        });
+            body: OnceLock::new(),
+        }));
         self.builder_first_seq = self.next_seq;
+    }
+
+    /// Blocks that the caller, who has just gathered some of them, should compress: from the last one back, since the writer begins with the first. `before` is how many there were.
+    pub(super) fn share_of_work(&mut self, before: usize, is_due: bool) -> Vec<Arc<RawBlock>> {
+        if is_due && !self.is_writing {
+            // The writer takes the group at once, so it grows no further.
+            self.finish_block();
+        } else if self.blocks.len() <= MAX_BEHIND {
+            return Vec::new();
+        }
+        self.blocks.iter().skip(before).rev().cloned().collect()
+    }
+
+    /// Blocks gathered so far.
+    pub(super) fn blocks(&self) -> usize {
+        self.blocks.len()
     }
 
     /// The batch whose entries were just added waits for the group's commit. True when it is the group's first.
@@ -322,26 +325,39 @@ impl Pending {
         self.finish_block();
         self.bytes = 0;
         self.started = None;
-        self.in_flight = std::mem::replace(&mut self.ids, std::mem::take(&mut self.spare));
+        self.is_writing = true;
         self.phases_in_flight = std::mem::take(&mut self.phases);
+        let new_symbols = NewSymbols {
+            replace: self.handed_symbols == 0,
+            texts: self.symbols.texts_from(self.handed_symbols),
+        };
+        self.handed_symbols = self.symbols.len();
+        let old = (self.symbols.len() > MAX_SYMBOLS).then(|| {
+            self.handed_symbols = 0;
+            self.builder.forget_symbols();
+            std::mem::take(&mut self.symbols)
+        });
+        self.recent.take_off(old);
         Some(Group {
             blocks: std::mem::take(&mut self.blocks),
             waiting: std::mem::take(&mut self.waiting),
             rolls: std::mem::take(&mut self.rolls),
+            new_symbols,
         })
     }
 
     /// The group in flight is committed: its events are found in the index from now on.
     ///
     /// They are handed out, so that the caller can clear them without holding up appends, and [`reuse`](Self::reuse) the space.
-    pub(super) fn committed(&mut self) -> KnownById {
+    pub(super) fn committed(&mut self) -> RecentEvents {
+        self.is_writing = false;
         self.phases_in_flight = HashMap::new();
-        std::mem::take(&mut self.in_flight)
+        self.recent.land()
     }
 
     /// Takes back what [`committed`](Self::committed) handed out, empty.
-    pub(super) fn reuse(&mut self, ids: KnownById) {
-        self.spare = ids;
+    pub(super) fn reuse(&mut self, events: RecentEvents) {
+        self.recent.reuse(events);
     }
 
     /// Nothing since `next_seq` was stored: those who wait for the gathered group too are handed back.
@@ -349,15 +365,24 @@ impl Pending {
         let closing = self.closing;
         let fresh = Self {
             closing,
-            ..Self::new(next_seq, self.block_bytes)
+            ..Self::new(next_seq, self.block_bytes, self.hasher)
         };
         std::mem::replace(self, fresh).waiting
     }
 }
 
-impl Known {
-    /// Its position.
-    pub(super) fn position(&self) -> Seq {
-        Seq(self.seq)
+/// zstd's fastest ordinary level: 3 costs a third more time for 2 % less space.
+const LEVEL: i32 = 1;
+
+fn compress(bytes: &[u8]) -> Option<Vec<u8>> {
+    thread_local! {
+        /// Making one takes as long as using it for a block.
+        static COMPRESSOR: RefCell<Option<zstd::bulk::Compressor<'static>>> = const { RefCell::new(None) };
     }
+    COMPRESSOR.with_borrow_mut(|kept| {
+        if kept.is_none() {
+            *kept = zstd::bulk::Compressor::new(LEVEL).ok();
+        }
+        kept.as_mut()?.compress(bytes).ok()
+    })
 }

@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use super::block::Block;
+use super::block::{Block, EventSymbols};
 use super::bytes::checksum;
 use super::disk::{Disk, DiskFile};
 use super::frame::{
@@ -11,13 +11,14 @@ use super::frame::{
     VERSION, meta_header, read_meta,
 };
 use super::index::{FrameEntry, Hasher, hashes_of};
-use super::pending::PendingRow;
+use super::pending::{PendingRow, RowContent};
 use super::segment::{Tail, decompress, index_name, log_name, parse_log_name};
+use super::symbols::{NO_SYMBOL, Symbols};
+use super::tail_index::Slots;
 use crate::clock::IdSource;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Record;
 use crate::ids::Epoch;
-use crate::store::intern::Interner;
 
 pub(super) const META_NAME: &str = "store.meta";
 
@@ -141,7 +142,9 @@ struct Scan<'a> {
     hasher: Hasher,
     len: u64,
     offset: u64,
-    strings: Interner,
+    symbols: Symbols,
+    texts: Vec<Arc<str>>,
+    slots: Slots,
     tail: Tail,
     end: u64,
     group: u64,
@@ -163,7 +166,9 @@ impl<'a> Scan<'a> {
             hasher,
             len,
             offset: start,
-            strings: Interner::default(),
+            symbols: Symbols::default(),
+            texts: Vec::new(),
+            slots: Slots::default(),
             tail,
             end: start,
             group: 0,
@@ -181,19 +186,14 @@ impl<'a> Scan<'a> {
         if header.first_seq != self.next_seq || header.group != self.open_group {
             return Ok(false);
         }
-        let block = decompress(&body, header.block_bytes);
-        let strings = &mut self.strings;
-        let block = block.and_then(|block| {
-            Block::decode(block, header.first_seq, header.records, |text| {
-                strings.get(text)
-            })
-        });
+        let block = decompress(&body, header.block_bytes)
+            .and_then(|block| Block::decode(block, header.first_seq, header.records));
+        let (symbols, hasher) = (&mut self.symbols, self.hasher);
         let rows: Option<Vec<PendingRow>> = block.and_then(|block| {
             (0..block.len())
                 .map(|index| {
-                    block
-                        .record(index)
-                        .map(|record| row_of(&record, self.hasher))
+                    let record = block.record(index, &mut |text| text.into())?;
+                    Some(row_of(&record, symbols, hasher))
                 })
                 .collect()
         });
@@ -211,10 +211,11 @@ impl<'a> Scan<'a> {
         self.next_seq += u64::from(header.records);
         self.open.push((entry, rows));
         if header.ends_group {
+            self.texts.extend(self.symbols.texts_from(self.texts.len()));
             for (frame, rows) in self.open.drain(..) {
                 self.tail.add_frame(frame);
                 for row in &rows {
-                    self.tail.add_row(row);
+                    self.tail.add_row(row, &self.texts, &mut self.slots);
                 }
             }
             (self.end, self.group, self.open_group) = (self.offset, header.group, header.group + 1);
@@ -278,24 +279,34 @@ pub(super) fn read_frame(
 }
 
 /// What the index keeps of a record that was read back.
-fn row_of(record: &Record, hasher: Hasher) -> PendingRow {
+fn row_of(record: &Record, symbols: &mut Symbols, hasher: Hasher) -> PendingRow {
     match record {
-        Record::Event(event) => PendingRow::Event {
-            time: event.time().as_nanos(),
-            received: event.received().as_nanos(),
-            json_bytes: event.raw().len() as u32,
-            hashes: hashes_of(event, hasher),
-            workspace: Arc::clone(event.workspace()),
-            session: Arc::clone(event.session()),
-            from: event.from().shared(),
-            to: event.to().map(crate::event::NodeId::shared),
-            kind: Arc::clone(event.kind()),
-        },
-        Record::Observation(observation) => PendingRow::Observation {
+        Record::Event(event) => {
+            let mut symbol = |text: &str| symbols.get(text, hasher);
+            PendingRow {
+                time: event.time().as_nanos(),
+                received: event.received().as_nanos(),
+                json_bytes: event.raw().len() as u32,
+                content: RowContent::Event {
+                    hashes: hashes_of(event, hasher),
+                    names: EventSymbols {
+                        workspace: symbol(event.workspace()),
+                        session: symbol(event.session()),
+                        source: symbol(event.source()),
+                        kind: symbol(event.kind()),
+                        from: symbol(event.from().as_str()),
+                        to: event.to().map_or(NO_SYMBOL, |to| symbol(to.as_str())),
+                    },
+                },
+            }
+        }
+        Record::Observation(observation) => PendingRow {
             time: observation.received.as_nanos(),
             received: observation.received.as_nanos(),
             json_bytes: observation.changed.len() as u32,
-            of: observation.of.0,
+            content: RowContent::Observation {
+                of: observation.of.0,
+            },
         },
     }
 }

@@ -180,13 +180,14 @@ impl Search<'_> {
             (*part == place.part && index < block.len()).then_some((index, block))
         });
         let record = if let Some((index, block)) = known {
-            block.record(index)
+            self.shared.blocks.record_in(block, index)
         } else {
             let (frame, rows) = segment
                 .frame_of(place.row)
                 .ok_or_else(|| damaged(segment.first_seq, 0))?;
             let block = self.shared.blocks.block(segment, &frame, rows)?;
-            let record = block.record((place.row - frame.first_row) as usize);
+            let index = (place.row - frame.first_row) as usize;
+            let record = self.shared.blocks.record_in(&block, index);
             self.last = Some((place.part, frame.first_row, block));
             record
         };

@@ -160,9 +160,16 @@ impl Blocks {
             .ok_or_else(|| damaged(segment.first_seq, 0))?;
         let block = self.block(segment, &frame, rows)?;
         let index = (row - frame.first_row) as usize;
-        block
-            .record(index)
+        self.record_in(&block, index)
             .ok_or_else(|| damaged(segment.first_seq, frame.body_offset))
+    }
+
+    /// A record of a block; `None` when there is none, or it is damaged.
+    pub(super) fn record_in(&self, block: &Block, index: usize) -> Option<Record> {
+        block.record(index, &mut |text| {
+            let mut strings = self.strings.lock().unwrap_or_else(PoisonError::into_inner);
+            strings.get(text)
+        })
     }
 
     /// A block by its frame.
@@ -177,24 +184,21 @@ impl Blocks {
             return Ok(block);
         }
         let bytes = read_block(&*segment.file, frame, segment.first_seq)?;
-        let block = self.decode(bytes, segment.first_seq + u64::from(frame.first_row), rows);
-        let block = block.ok_or_else(|| damaged(segment.first_seq, frame.body_offset))?;
+        let first_seq = segment.first_seq + u64::from(frame.first_row);
+        let block = Block::decode(bytes, first_seq, rows)
+            .map(Arc::new)
+            .ok_or_else(|| damaged(segment.first_seq, frame.body_offset))?;
         self.cache.insert(key, Arc::clone(&block));
         Ok(block)
     }
 
     /// Keeps a block that was just written: whoever follows the head reads it next.
-    pub(super) fn keep(&self, segment_first_seq: u64, first_row: u32, rows: u32, bytes: Vec<u8>) {
-        if let Some(block) =
-            self.decode(bytes.into(), segment_first_seq + u64::from(first_row), rows)
-        {
-            self.cache.insert((segment_first_seq, first_row), block);
+    pub(super) fn keep(&self, segment_first_seq: u64, first_row: u32, rows: u32, bytes: Bytes) {
+        let first_seq = segment_first_seq + u64::from(first_row);
+        if let Some(block) = Block::decode(bytes, first_seq, rows) {
+            self.cache
+                .insert((segment_first_seq, first_row), Arc::new(block));
         }
-    }
-
-    fn decode(&self, bytes: Bytes, first_seq: u64, rows: u32) -> Option<Arc<Block>> {
-        let mut strings = self.strings.lock().unwrap_or_else(PoisonError::into_inner);
-        Block::decode(bytes, first_seq, rows, |text| strings.get(text)).map(Arc::new)
     }
 }
 

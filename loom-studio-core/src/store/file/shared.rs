@@ -97,7 +97,7 @@ impl Shared {
             blocks: Blocks::new(options.cache_bytes),
             counters: Counters::default(),
             state: RwLock::default(),
-            pending: Mutex::new(Pending::new(next_seq, options.block_bytes)),
+            pending: Mutex::new(Pending::new(next_seq, options.block_bytes, Hasher(epoch.0))),
             wake: Condvar::new(),
             durable: AtomicU64::new(next_seq - 1),
             head: Mutex::new(Some(head)),

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 use roaring::RoaringBitmap;
 
+use super::block::EventSymbols;
 use super::index::{Field, FrameEntry, KEYS, Key};
+use super::symbols::{NO_SYMBOL, Symbol};
 use crate::store::Pattern;
 
 /// No row.
@@ -26,11 +28,20 @@ struct Row {
 pub(super) struct NewRow<'a> {
     pub(super) time: i64,
     pub(super) hashes: [Option<u64>; 4],
-    pub(super) workspace: &'a str,
-    pub(super) session: &'a str,
-    pub(super) from: &'a str,
-    pub(super) to: Option<&'a str>,
-    pub(super) kind: &'a str,
+    pub(super) names: EventSymbols,
+    /// The strings behind the numbers.
+    pub(super) texts: &'a [Arc<str>],
+}
+
+/// Where the bitmaps of strings are, by the strings' numbers: what a writer knows of one index, so that it need not look up each string of each row.
+#[derive(Debug, Default)]
+pub(super) struct Slots([Vec<u32>; 4]);
+
+impl Slots {
+    /// The numbers have got other meanings, or the index is another.
+    pub(super) fn clear(&mut self) {
+        self.0.iter_mut().for_each(Vec::clear);
+    }
 }
 
 /// Postings by hash are linked lists through the rows, newest first, so that adding a row allocates nothing.
@@ -81,7 +92,7 @@ impl std::hash::Hasher for IdentityHasher {
 }
 
 impl TailIndex {
-    pub(super) fn add_event(&mut self, new: &NewRow<'_>) {
+    pub(super) fn add_event(&mut self, new: &NewRow<'_>, slots: &mut Slots) {
         let row = self.rows.len() as u32;
         let mut before = [NONE; 4];
         for ((hash, last), before) in new.hashes.iter().zip(&mut self.last).zip(&mut before) {
@@ -95,12 +106,17 @@ impl TailIndex {
             has: new.hashes.map(|hash| hash.is_some()),
             before,
         });
-        self.mark(Field::Workspace, new.workspace, row);
-        self.mark(Field::Session, new.session, row);
-        self.mark(Field::Kind, new.kind, row);
-        self.mark(Field::Node, new.from, row);
-        if let Some(to) = new.to {
-            self.mark(Field::Node, to, row);
+        let names = &new.names;
+        for (field, symbol) in [
+            (Field::Workspace, names.workspace),
+            (Field::Session, names.session),
+            (Field::Kind, names.kind),
+            (Field::Node, names.from),
+            (Field::Node, names.to),
+        ] {
+            if symbol != NO_SYMBOL {
+                self.mark(field, symbol, new.texts, slots, row);
+            }
         }
     }
 
@@ -125,22 +141,44 @@ impl TailIndex {
         self.rows.push(row);
     }
 
-    fn mark(&mut self, field: Field, text: &str, row: u32) {
-        let index = if let Some(index) = self.find(field, text) {
-            index
-        } else {
-            let text: Arc<str> = text.into();
-            let index = self.bitmaps.len();
-            if let Some(values) = self.values.get_mut(field as usize) {
-                values.insert(Arc::clone(&text), index);
+    fn mark(
+        &mut self,
+        field: Field,
+        symbol: Symbol,
+        texts: &[Arc<str>],
+        slots: &mut Slots,
+        row: u32,
+    ) {
+        let slot = slots.0.get_mut(field as usize).and_then(|slots| {
+            if slots.len() <= symbol as usize {
+                slots.resize(texts.len().max(symbol as usize + 1), NONE);
             }
-            self.bitmaps.push((field, text, RoaringBitmap::new()));
-            index
+            slots.get_mut(symbol as usize)
+        });
+        let (Some(slot), Some(text)) = (slot, texts.get(symbol as usize)) else {
+            return;
         };
-        if let Some((_, _, rows)) = self.bitmaps.get_mut(index) {
+        if *slot == NONE {
+            *slot = self.bitmap(field, text) as u32;
+        }
+        if let Some((_, _, rows)) = self.bitmaps.get_mut(*slot as usize) {
             // Rows only grow, and appending is cheaper than inserting; a node that sends to itself has its row already.
             let _ = rows.try_push(row);
         }
+    }
+
+    /// The place of a string's bitmap; a new one where it has none.
+    fn bitmap(&mut self, field: Field, text: &Arc<str>) -> usize {
+        if let Some(index) = self.find(field, text) {
+            return index;
+        }
+        let index = self.bitmaps.len();
+        if let Some(values) = self.values.get_mut(field as usize) {
+            values.insert(Arc::clone(text), index);
+        }
+        self.bitmaps
+            .push((field, Arc::clone(text), RoaringBitmap::new()));
+        index
     }
 
     fn find(&self, field: Field, text: &str) -> Option<usize> {

@@ -8,15 +8,13 @@ use super::bytes::checksum;
 use super::disk::DiskFile;
 use super::frame::{FrameHeader, SEGMENT_HEADER_BYTES, SegmentHeader};
 use super::index::FrameEntry;
-use super::pending::{Group, PendingRow, RawBlock, Waiting};
+use super::pending::{Group, PendingRow, RawBlock, RowContent, Waiting};
 use super::sealed::MAX_ROWS;
 use super::segment::{Segment, SegmentIndex, Tail, log_name};
 use super::shared::Shared;
-use super::tail_index::NewRow;
+use super::tail_index::{NewRow, Slots};
 use crate::error::{Error, ErrorKind};
 
-/// zstd's fastest ordinary level: 3 costs a third more time for 3 % less space.
-const LEVEL: i32 = 1;
 /// Space is reserved in steps of this size.
 const ALLOCATION_BYTES: u64 = 32 << 20;
 
@@ -28,7 +26,9 @@ pub(super) struct Writer {
     end: u64,
     allocated: u64,
     group: u64,
-    compressor: zstd::bulk::Compressor<'static>,
+    /// The strings behind the numbers of gathered rows, and where the segment indexes them.
+    texts: Vec<Arc<str>>,
+    slots: Slots,
 }
 
 /// Where the log goes on.
@@ -48,15 +48,16 @@ pub(super) fn now() -> Instant {
 }
 
 impl Writer {
-    pub(super) fn new(shared: Arc<Shared>, resume: Resume) -> io::Result<Self> {
-        Ok(Self {
+    pub(super) fn new(shared: Arc<Shared>, resume: Resume) -> Self {
+        Self {
             shared,
             segment: resume.segment,
             end: resume.end,
             allocated: resume.end,
             group: resume.group,
-            compressor: zstd::bulk::Compressor::new(LEVEL)?,
-        })
+            texts: Vec::new(),
+            slots: Slots::default(),
+        }
     }
 
     /// Commits groups until the store closes.
@@ -66,7 +67,13 @@ impl Writer {
                 blocks,
                 waiting,
                 rolls,
+                new_symbols,
             } = group;
+            if new_symbols.replace {
+                self.texts.clear();
+                self.slots.clear();
+            }
+            self.texts.extend(new_symbols.texts);
             let outcome = if blocks.is_empty() {
                 Ok(())
             } else {
@@ -119,13 +126,15 @@ impl Writer {
     }
 
     /// Writes a group and returns once it is durable, indexed and shown.
-    fn commit(&mut self, blocks: Vec<RawBlock>) -> io::Result<()> {
+    fn commit(&mut self, blocks: Vec<Arc<RawBlock>>) -> io::Result<()> {
         self.group += 1;
         let mut bytes = Vec::with_capacity(blocks.iter().map(|block| block.bytes.len() / 2).sum());
         let mut frames = Vec::with_capacity(blocks.len());
         for (index, block) in blocks.iter().enumerate() {
-            let body = self.compressor.compress(&block.bytes)?;
-            let body_crc = checksum(&body);
+            let body = block
+                .body()
+                .ok_or_else(|| io::Error::other("a block could not be compressed"))?;
+            let body_crc = checksum(body);
             let header = FrameHeader {
                 ends_group: index + 1 == blocks.len(),
                 group: self.group,
@@ -147,7 +156,7 @@ impl Writer {
                 min_time: block.min_time,
                 max_time: block.max_time,
             });
-            bytes.extend_from_slice(&body);
+            bytes.extend_from_slice(body);
         }
         let end = self.end + bytes.len() as u64;
         let file = Arc::clone(&self.segment.file);
@@ -181,14 +190,16 @@ impl Writer {
             .map_err(|error| io::Error::other(format!("a sync failed: {error}")))
     }
 
-    fn index(&self, blocks: Vec<RawBlock>, frames: &[FrameEntry]) {
+    fn index(&mut self, blocks: Vec<Arc<RawBlock>>, frames: &[FrameEntry]) {
         if let SegmentIndex::Tail(tail) = &self.segment.index {
             let mut tail = tail
                 .write()
                 .unwrap_or_else(std::sync::PoisonError::into_inner);
             for (block, frame) in blocks.iter().zip(frames) {
                 tail.add_frame(*frame);
-                block.rows.iter().for_each(|row| tail.add_row(row));
+                for row in &block.rows {
+                    tail.add_row(row, &self.texts, &mut self.slots);
+                }
             }
             tail.meta.log_bytes = self.end;
         }
@@ -199,7 +210,7 @@ impl Writer {
                 self.segment.first_seq,
                 frame.first_row,
                 block.rows.len() as u32,
-                block.bytes,
+                block.bytes.clone(),
             );
         }
         self.shared.publish(head);
@@ -259,6 +270,7 @@ impl Writer {
         let full = std::mem::replace(&mut self.segment, segment);
         (self.end, self.allocated, self.group) =
             (SEGMENT_HEADER_BYTES as u64, SEGMENT_HEADER_BYTES as u64, 0);
+        self.slots.clear();
         self.shared.seal_soon(full);
         Ok(())
     }
@@ -310,47 +322,34 @@ impl Tail {
         self.index.add_frame(frame);
     }
 
-    pub(super) fn add_row(&mut self, row: &PendingRow) {
-        let (received, json_bytes) = match row {
-            PendingRow::Event {
-                time,
-                received,
-                json_bytes,
-                hashes,
-                workspace,
-                session,
-                from,
-                to,
-                kind,
-            } => {
-                self.index.add_event(&NewRow {
-                    time: *time,
-                    hashes: *hashes,
-                    workspace,
-                    session,
-                    from,
-                    to: to.as_deref(),
-                    kind,
-                });
-                match self.meta.workspaces.get_mut(workspace) {
-                    Some(events) => *events += 1,
-                    None => {
-                        self.meta.workspaces.insert(Arc::clone(workspace), 1);
+    pub(super) fn add_row(&mut self, row: &PendingRow, texts: &[Arc<str>], slots: &mut Slots) {
+        let PendingRow {
+            time,
+            received,
+            json_bytes,
+            content,
+        } = *row;
+        match content {
+            RowContent::Event { hashes, names } => {
+                let new = NewRow {
+                    time,
+                    hashes,
+                    names,
+                    texts,
+                };
+                self.index.add_event(&new, slots);
+                if let Some(workspace) = texts.get(names.workspace as usize) {
+                    match self.meta.workspaces.get_mut(workspace) {
+                        Some(events) => *events += 1,
+                        None => {
+                            self.meta.workspaces.insert(Arc::clone(workspace), 1);
+                        }
                     }
                 }
                 self.meta.events += 1;
-                (*received, *json_bytes)
             }
-            PendingRow::Observation {
-                time,
-                received,
-                json_bytes,
-                of,
-            } => {
-                self.index.add_observation(*time, *of);
-                (*received, *json_bytes)
-            }
-        };
+            RowContent::Observation { of } => self.index.add_observation(time, of),
+        }
         if self.meta.rows == 0 {
             (self.meta.oldest_received, self.meta.newest_received) = (received, received);
         }
