@@ -150,7 +150,7 @@ pub(super) struct NewSymbols {
 /// With more strings than these a new table is begun: they are kept for speed only.
 const MAX_SYMBOLS: usize = 1 << 16;
 /// Blocks the writer may be behind before those who gather them begin to compress them too.
-const MAX_BEHIND: usize = 12;
+const MAX_BEHIND: usize = 128;
 
 impl Pending {
     pub(super) fn new(next_seq: u64, block_bytes: usize, hasher: Hasher) -> Self {
