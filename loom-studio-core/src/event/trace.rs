@@ -37,17 +37,28 @@ impl fmt::Display for SpanId {
 #[error("not a W3C traceparent")]
 pub struct InvalidTraceparent;
 
+/// The value of each hexadecimal digit; other bytes have a bit above it.
+const DIGITS: [u8; 256] = {
+    let mut digits = [0x10; 256];
+    let mut value = 0;
+    while value < 16 {
+        let digit = b"0123456789abcdef"[value];
+        digits[digit as usize] = value as u8;
+        digits[digit.to_ascii_uppercase() as usize] = value as u8;
+        value += 1;
+    }
+    digits
+};
+
 /// A field of at most 16 hexadecimal digits.
 fn hex(digits: &[u8]) -> Option<u64> {
-    digits.iter().try_fold(0, |number, byte| {
-        let digit = match byte {
-            b'0'..=b'9' => byte - b'0',
-            b'a'..=b'f' => byte - b'a' + 10,
-            b'A'..=b'F' => byte - b'A' + 10,
-            _ => return None,
-        };
-        Some(number << 4 | u64::from(digit))
-    })
+    let (mut number, mut seen) = (0, 0);
+    for byte in digits {
+        let digit = DIGITS.get(usize::from(*byte)).copied().unwrap_or(0x10);
+        number = number << 4 | u64::from(digit & 0xf);
+        seen |= digit;
+    }
+    (seen < 0x10).then_some(number)
 }
 
 impl FromStr for TraceContext {

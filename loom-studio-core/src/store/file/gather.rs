@@ -175,7 +175,7 @@ impl FileStore {
         let source = pending.symbol(&envelope.source);
         let key = pending.key(hash, batch.workspace, source);
         let Some(known) = pending.find(&key, &envelope.id).or(stored) else {
-            let hashes = [
+            let indexed_by = [
                 Some(hash),
                 envelope.trace.map(|context| hasher.trace(context.trace)),
                 envelope.request_id.as_deref().map(|id| hasher.text(id)),
@@ -197,7 +197,7 @@ impl FileStore {
                 from: pending.node(source),
                 to,
             };
-            pending.add_event(draft, raw, names, &key, batch.received, hashes);
+            pending.add_event(draft, raw, names, &key, batch.received, indexed_by);
             return true;
         };
         let Some(phase) = envelope

@@ -172,32 +172,37 @@ impl View<'_> {
             0 => self.block.shared(source, intern)?,
             node => self.block.shared(node as usize - 1, intern)?,
         };
-        let to = match has(HAS_TARGET) {
-            true => Some(NodeId::from_normalized(self.string(Field::Target, intern)?)),
-            false => None,
+        let to = if has(HAS_TARGET) {
+            Some(NodeId::from_normalized(self.string(Field::Target, intern)?))
+        } else {
+            None
         };
-        let trace = match has(HAS_TRACE) {
-            true => Some(trace_from(
-                self.part(self.size(Field::TraceOffset)?, TRACE_BYTES)?,
-            )?),
-            false => None,
+        let trace = if has(HAS_TRACE) {
+            let middle = self.part(self.size(Field::TraceOffset)?, TRACE_BYTES)?;
+            Some(trace_from(middle)?)
+        } else {
+            None
         };
-        let causation_id = match has(HAS_CAUSATION) {
-            true => Some(self.id(Field::CausationOffset, Field::CausationLength)?),
-            false => None,
+        let id = |flag: u64, offset, length| -> Option<Option<Arc<str>>> {
+            if has(flag) {
+                Some(Some(self.id(offset, length)?))
+            } else {
+                Some(None)
+            }
         };
-        let request_id = match has(HAS_REQUEST) {
-            true => Some(self.id(Field::RequestOffset, Field::RequestLength)?),
-            false => None,
-        };
+        let causation_id = id(
+            HAS_CAUSATION,
+            Field::CausationOffset,
+            Field::CausationLength,
+        )?;
+        let request_id = id(HAS_REQUEST, Field::RequestOffset, Field::RequestLength)?;
         let (start, end) = self.text;
         let raw_length = (end - start).checked_sub(self.size(Field::Extra)?)?;
-        let data = match has(HAS_DATA) {
-            true => {
-                let end = raw_length.checked_sub(self.size(Field::DataTail)?)?;
-                Some(self.size(Field::DataOffset)?..end)
-            }
-            false => None,
+        let data = if has(HAS_DATA) {
+            let end = raw_length.checked_sub(self.size(Field::DataTail)?)?;
+            Some(self.size(Field::DataOffset)?..end)
+        } else {
+            None
         };
         let stamp = if has(HAS_DISPATCHED | HAS_PUBLISHED) {
             let since = unzigzag(self.get(Field::Stamp)?);
