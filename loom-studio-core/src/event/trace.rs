@@ -38,6 +38,10 @@ impl fmt::Display for SpanId {
 pub struct InvalidTraceparent;
 
 /// The value of each hexadecimal digit; other bytes have a bit above it.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "evaluated by the compiler, which checks it"
+)]
 const DIGITS: [u8; 256] = {
     let mut digits = [0x10; 256];
     let mut value = 0;
