@@ -192,13 +192,14 @@ impl BlockBuilder {
         let (offset, length) = place(&envelope.id);
         set(Field::IdOffset, offset);
         set(Field::IdLength, length);
+        let mut trace_offset = 0;
         if let Some(trace) = envelope.trace {
             let text = trace_text(trace);
-            let offset = match find_trace(raw, &text) {
+            trace_offset = match find_trace(raw, &text) {
                 Some(offset) => offset as u64,
                 None => place(&String::from_utf8_lossy(&text)).0,
             };
-            set(Field::TraceOffset, offset);
+            set(Field::TraceOffset, trace_offset);
         }
         if let Some(id) = &envelope.causation_id {
             let (offset, length) = place(id);
@@ -211,7 +212,8 @@ impl BlockBuilder {
             set(Field::RequestLength, length);
         }
         if let Some(data) = &envelope.data {
-            set(Field::DataOffset, data.start as u64);
+            let since_trace = (data.start as u64).wrapping_sub(trace_offset);
+            set(Field::DataOffset, zigzag(since_trace.cast_signed()));
             set(Field::DataTail, raw.len().saturating_sub(data.end) as u64);
         }
         if let Some(stamp) = draft.stamps.dispatched.or(draft.stamps.published) {

@@ -45,6 +45,7 @@ enum Field {
     CausationLength = 14,
     RequestOffset = 15,
     RequestLength = 16,
+    /// Zigzag: since the trace's offset, for an application writes its members in one order.
     DataOffset = 17,
     /// Bytes of the JSON text behind `data`.
     DataTail = 18,

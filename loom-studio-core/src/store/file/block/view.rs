@@ -200,7 +200,11 @@ impl View<'_> {
         let raw_length = (end - start).checked_sub(self.size(Field::Extra)?)?;
         let data = if has(HAS_DATA) {
             let end = raw_length.checked_sub(self.size(Field::DataTail)?)?;
-            Some(self.size(Field::DataOffset)?..end)
+            let since_trace = unzigzag(self.get(Field::DataOffset)?);
+            let offset = self
+                .get(Field::TraceOffset)?
+                .checked_add_signed(since_trace)?;
+            Some(usize::try_from(offset).ok()?..end)
         } else {
             None
         };
