@@ -67,7 +67,7 @@ pub use replay::{Breakpoint, Direction, ReplayEngine, ReplaySessionId, ReplaySta
 pub use sessions::{Session, Sessions};
 pub use store::{
     AppendBatch, Appended, Capabilities, Cursor, Delivery, EventFilter, EventQuery, EventStore,
-    Health, Incoming, MemoryStore, MemoryStoreOptions, Order, Page, Pattern, Rejected,
+    Health, Incoming, MemoryStore, MemoryStoreOptions, Order, Page, Pattern, Recorded, Rejected,
     RetainPolicy, Retained, StartAt, StoreStats, StoredEvent, StoredRecord, Subscription, Tail,
     TailSource, TimeRange, Total,
 };

@@ -20,6 +20,7 @@
 mod appending;
 mod fidelity;
 mod identity;
+mod importing;
 mod keeping;
 mod model;
 mod paging;
@@ -119,6 +120,12 @@ cases! { $;
         the_envelope_is_what_the_text_says,
         what_a_client_reads_is_what_was_sent_and_studio_members,
         time_falls_back_to_stamp_and_receipt,
+    }
+    importing {
+        what_another_log_settled_is_kept,
+        a_recorded_entry_keeps_the_other_rules,
+        retention_of_what_was_imported_counts_from_its_import,
+        what_was_imported_is_the_same_when_opened_again,
     }
     rejecting {
         a_bad_event_is_rejected_alone,

@@ -125,6 +125,38 @@ impl<'a> ObservationDraft<'a> {
             changed: view.changed.filter(|changed| changed.starts_with('{')),
         })
     }
+
+    /// An observation that another log holds. Its text may be longer than an event's: what changed is made of two.
+    ///
+    /// # Errors
+    /// [`RejectCode::InvalidObservation`], or [`RejectCode::TooDeep`].
+    pub(crate) fn recorded(
+        source: &'a str,
+        of: &'a str,
+        phase: Phase,
+        changed: &'a [u8],
+        limits: &EventLimits,
+    ) -> Result<Self, Reject> {
+        let limits = EventLimits {
+            max_bytes: usize::MAX,
+            ..*limits
+        };
+        limits.check(changed)?;
+        let object = std::str::from_utf8(changed)
+            .ok()
+            .filter(|text| members(text, |_, _| {}).is_some());
+        let changed = object.ok_or_else(|| {
+            let detail = "what an observation says of changes must be a JSON object";
+            Reject::new(RejectCode::InvalidObservation, detail)
+        })?;
+        Ok(Self {
+            source: Cow::Borrowed(source),
+            of: Cow::Borrowed(of),
+            phase,
+            at: None,
+            changed: Some(changed),
+        })
+    }
 }
 
 /// An RFC 3339 string, or epoch seconds.

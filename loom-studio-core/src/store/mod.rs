@@ -28,8 +28,8 @@ pub use memory::{MemoryStore, MemoryStoreOptions};
 pub use query::{EventQuery, Order, Page, StoredEvent, Total};
 pub use subscribe::{Delivery, StartAt, Subscription, Tail, TailSource};
 pub use types::{
-    AppendBatch, Appended, Capabilities, Health, Incoming, Rejected, RetainPolicy, Retained,
-    StoreStats,
+    AppendBatch, Appended, Capabilities, Health, Incoming, Recorded, Rejected, RetainPolicy,
+    Retained, StoreStats,
 };
 
 /// An append-only log of events and observations, and the only truth of Studio.
@@ -42,6 +42,7 @@ pub use types::{
 /// * **Idempotence.** `(workspace, source, id)` names one occurrence. While the first is stored, a second event with the same key is a duplicate: counted, not stored. If it carries a phase the first
 ///   did not have, it is stored as an observation of the first instead, once per phase; an [`Incoming::Observation`] likewise.
 /// * **Fidelity.** The JSON text of an event is returned byte for byte, except that members only Studio may set are left out.
+/// * **Import.** An [`Incoming::Recorded`] keeps the session and the time that another log had settled; in everything else it is an entry like the others.
 /// * **Rejection.** An event that breaks a rule is rejected alone, with its index in the batch; the others are stored.
 /// * **Totals count events.** Observations have a seq and wake subscribers, but are no matches of a query.
 /// * **Cancellation.** Dropping the future of `append` leaves the batch stored or not, never in part. All other calls have no effect when dropped.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::clock::Timestamp;
-use crate::event::{Reject, RejectCode};
+use crate::event::{Phase, Reject, RejectCode};
 use crate::ids::Seq;
 
 /// One entry of a batch, as received.
@@ -16,6 +16,49 @@ pub enum Incoming {
     Event(Bytes),
     /// An observation object: `source`, `of`, `phase`, `at`, `changed`.
     Observation(Bytes),
+    /// A record of another log.
+    Recorded(Box<Recorded>),
+}
+
+/// A record of another log, with what can't be settled a second time: the session and the moment that log filed it under are taken as they are, whatever the text says.
+/// Its position and its time of receipt are the store's own, so that retention counts from here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Recorded {
+    /// An event.
+    Event {
+        /// The session it belongs to.
+        session: Arc<str>,
+        /// When it happened.
+        time: Timestamp,
+        /// A CloudEvents JSON object.
+        json: Bytes,
+    },
+    /// An observation; it belongs to the session of its event.
+    Observation {
+        /// `source` of the observed event, as written.
+        source: Arc<str>,
+        /// `id` of the observed event.
+        of: Arc<str>,
+        /// What was observed.
+        phase: Phase,
+        /// When it was observed.
+        at: Timestamp,
+        /// The event's members that had changed by then: a JSON object.
+        changed: Bytes,
+    },
+}
+
+impl Incoming {
+    /// The JSON text it holds.
+    pub fn text(&self) -> &Bytes {
+        match self {
+            Self::Event(json) | Self::Observation(json) => json,
+            Self::Recorded(recorded) => match &**recorded {
+                Recorded::Event { json, .. } => json,
+                Recorded::Observation { changed, .. } => changed,
+            },
+        }
+    }
 }
 
 /// Events to store together.

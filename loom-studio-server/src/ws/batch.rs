@@ -128,6 +128,7 @@ mod tests {
         let name = |item| match item {
             Incoming::Event(json) => text(json),
             Incoming::Observation(json) => format!("o:{}", text(json)),
+            Incoming::Recorded(_) => panic!("no frame brings records of another log"),
         };
         batch.unwrap().items.into_iter().map(name).collect()
     }

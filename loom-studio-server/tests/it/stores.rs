@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use async_trait::async_trait;
 use loom_studio_core::{
     AppendBatch, Appended, Capabilities, Epoch, Error, ErrorKind, EventFilter, EventKey,
-    EventQuery, EventStore, Health, Incoming, Page, Result, RetainPolicy, Retained, Seq, StartAt,
-    StoreStats, StoredEvent, StoredRecord, Subscription,
+    EventQuery, EventStore, Health, Page, Result, RetainPolicy, Retained, Seq, StartAt, StoreStats,
+    StoredEvent, StoredRecord, Subscription,
 };
 use tokio::sync::{Mutex, watch};
 
@@ -83,13 +83,7 @@ impl EventStore for GatedStore {
     }
 
     async fn append(&self, batch: AppendBatch) -> Result<Appended> {
-        let bytes = batch
-            .items
-            .iter()
-            .map(|item| match item {
-                Incoming::Event(json) | Incoming::Observation(json) => json.len(),
-            })
-            .sum();
+        let bytes = batch.items.iter().map(|item| item.text().len()).sum();
         self.waiting_bytes.fetch_add(bytes, Ordering::SeqCst);
         self.entered.send_modify(|count| *count += 1);
         let _turn = self.queue.lock().await;

@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 use super::block::{EventDraft, EventSymbols, ObservationParts};
 use super::pending::{Known, Pending, Waiting};
 use super::symbols::{NO_SYMBOL, Symbol};
-use super::{FileStore, writer};
+use super::{FileStore, recorded, writer};
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{
@@ -21,9 +21,10 @@ use crate::store::{AppendBatch, Appended, Incoming, Rejected};
     clippy::large_enum_variant,
     reason = "nearly all are events, and there are as many as in one batch"
 )]
-enum Checked<'a> {
+pub(super) enum Checked<'a> {
     Event(EventDraft<'a>, &'a Bytes),
-    Observation(ObservationDraft<'a>),
+    /// With the moment it is filed under.
+    Observation(ObservationDraft<'a>, Timestamp),
     Rejected(Reject),
 }
 
@@ -65,6 +66,9 @@ impl FileStore {
                     Incoming::Event(raw) if checked.has_reserved() => {
                         Incoming::Event(strip_reserved(raw))
                     }
+                    Incoming::Recorded(record) if checked.has_reserved() => {
+                        Incoming::Recorded(Box::new(recorded::stripped(record)))
+                    }
                     item => item.clone(),
                 })
                 .collect();
@@ -102,8 +106,8 @@ impl FileStore {
                 Checked::Event(draft, raw) => {
                     Ok(self.add_event(&mut pending, stored, &draft, raw, &of_batch))
                 }
-                Checked::Observation(draft) => {
-                    self.add_observation(&mut pending, stored, &draft, &of_batch)
+                Checked::Observation(draft, at) => {
+                    self.add_observation(&mut pending, stored, (&draft, at), &of_batch)
                 }
                 Checked::Rejected(reject) => Err(reject),
             };
@@ -147,7 +151,7 @@ impl FileStore {
     ) -> Result<Option<Known>> {
         let (source, id) = match entry {
             Checked::Event(draft, _) => (&*draft.envelope.source, &*draft.envelope.id),
-            Checked::Observation(draft) => (&*draft.source, &*draft.of),
+            Checked::Observation(draft, _) => (&*draft.source, &*draft.of),
             Checked::Rejected(_) => return Ok(None),
         };
         let hash = self.shared.hasher.text(id);
@@ -222,7 +226,7 @@ impl FileStore {
         &self,
         pending: &mut Pending,
         stored: Option<Known>,
-        draft: &ObservationDraft<'_>,
+        (draft, at): (&ObservationDraft<'_>, Timestamp),
         batch: &OfBatch<'_>,
     ) -> std::result::Result<bool, Reject> {
         let hash = self.shared.hasher.text(&draft.of);
@@ -234,7 +238,6 @@ impl FileStore {
         if !is_new(pending, &known, draft.phase) {
             return Ok(false);
         }
-        let at = resolve_time(draft.at, None, batch.received);
         let changed = draft.changed.unwrap_or("{}").as_bytes();
         observe(pending, &known, draft.phase, at, changed, batch.received);
         Ok(true)
@@ -280,14 +283,14 @@ fn check<'a>(
     received: Timestamp,
     limits: &EventLimits,
 ) -> Checked<'a> {
-    match item {
-        Incoming::Event(raw) => match Envelope::decode(raw, limits) {
-            Ok(envelope) => Checked::Event(EventDraft::new(envelope, raw, session, received), raw),
-            Err(reject) => Checked::Rejected(reject),
-        },
-        Incoming::Observation(raw) => match ObservationDraft::decode(raw, limits) {
-            Ok(draft) => Checked::Observation(draft),
-            Err(reject) => Checked::Rejected(reject),
-        },
-    }
+    let checked = match item {
+        Incoming::Event(raw) => Envelope::decode(raw, limits)
+            .map(|envelope| Checked::Event(EventDraft::new(envelope, raw, session, received), raw)),
+        Incoming::Observation(raw) => ObservationDraft::decode(raw, limits).map(|draft| {
+            let at = resolve_time(draft.at, None, received);
+            Checked::Observation(draft, at)
+        }),
+        Incoming::Recorded(record) => recorded::check(record, received, limits),
+    };
+    checked.unwrap_or_else(Checked::Rejected)
 }

@@ -16,6 +16,7 @@ mod opening;
 mod os_disk;
 mod pending;
 mod recent;
+mod recorded;
 mod recovery;
 mod retention;
 mod sealed;
@@ -43,8 +44,8 @@ use self::recovery::failed;
 use self::shared::Shared;
 use self::writer::Writer;
 use super::{
-    AppendBatch, Appended, Capabilities, EventFilter, EventQuery, EventStore, Health, Incoming,
-    Page, RetainPolicy, Retained, StartAt, StoreStats, StoredEvent, StoredRecord, Subscription,
+    AppendBatch, Appended, Capabilities, EventFilter, EventQuery, EventStore, Health, Page,
+    RetainPolicy, Retained, StartAt, StoreStats, StoredEvent, StoredRecord, Subscription,
     TailSource,
 };
 use crate::clock::{Clock, IdSource};
@@ -256,13 +257,7 @@ impl EventStore for FileStore {
     }
 
     async fn append(&self, batch: AppendBatch) -> Result<Appended> {
-        let bytes: usize = batch
-            .items
-            .iter()
-            .map(|item| match item {
-                Incoming::Event(raw) | Incoming::Observation(raw) => raw.len() + 256,
-            })
-            .sum();
+        let bytes: usize = batch.items.iter().map(|item| item.text().len() + 256).sum();
         // The semaphore is fair, so batches keep the order in which they asked.
         let permits = u32::try_from(bytes)
             .unwrap_or(u32::MAX)

@@ -11,7 +11,7 @@ use crate::event::{
 };
 use crate::ids::Seq;
 use crate::store::intern::Interner;
-use crate::store::{AppendBatch, Incoming};
+use crate::store::{AppendBatch, Incoming, Recorded};
 
 /// One entry of a batch, checked.
 #[derive(Debug)]
@@ -57,8 +57,9 @@ impl Preparer {
             received,
         };
         let prepare = |item| match item {
-            Incoming::Event(raw) => scope.event(&raw),
+            Incoming::Event(raw) => scope.event(&raw, None),
             Incoming::Observation(raw) => scope.observation(&raw),
+            Incoming::Recorded(recorded) => scope.recorded(&recorded),
         };
         batch
             .items
@@ -82,34 +83,44 @@ struct Scope<'a> {
 }
 
 impl Scope<'_> {
-    fn event(&self, raw: &[u8]) -> Result<Prepared, Reject> {
+    /// `settled` is what another log knows of the event: its session and its time.
+    fn event(&self, raw: &[u8], settled: Option<(&str, Timestamp)>) -> Result<Prepared, Reject> {
         let envelope = Envelope::decode(raw, &self.preparer.limits)?;
         let parts = if envelope.has_reserved {
             let stripped = strip_reserved(raw);
             let envelope = Envelope::decode(&stripped, &self.preparer.limits)?;
-            self.parts(envelope, stripped.clone())
+            self.parts(envelope, stripped.clone(), settled)
         } else {
             // A copy of its own: the received bytes may be a slice that keeps a whole frame in memory.
-            self.parts(envelope, Bytes::copy_from_slice(raw))
+            self.parts(envelope, Bytes::copy_from_slice(raw), settled)
         };
         Ok(Prepared::Event(Box::new(parts)))
     }
 
-    fn parts(&self, envelope: Envelope<'_>, raw: Bytes) -> EventParts {
+    fn parts(
+        &self,
+        envelope: Envelope<'_>,
+        raw: Bytes,
+        settled: Option<(&str, Timestamp)>,
+    ) -> EventParts {
         let mut interner = self.preparer.interner();
         let mut node =
             |address: &str| NodeId::from_normalized(interner.get(&NodeId::normalize(address)));
         let from = node(&envelope.source);
         let to = envelope.subject.as_deref().map(&mut node);
-        let time = resolve_time(envelope.time, envelope.stamp, self.received);
+        let time = settled.map_or_else(
+            || resolve_time(envelope.time, envelope.stamp, self.received),
+            |(_, time)| time,
+        );
         let stamps = match (envelope.phase, envelope.stamp) {
             (Some(phase), Some(at)) => Stamps::of_phase(phase, at),
             _ => Stamps::default(),
         };
-        let session = envelope.session.map_or_else(
-            || Arc::clone(&self.session),
-            |session| interner.get(&session),
-        );
+        let session = match (settled, &envelope.session) {
+            (Some((session, _)), _) => interner.get(session),
+            (None, Some(session)) => interner.get(session),
+            (None, None) => Arc::clone(&self.session),
+        };
         EventParts {
             seq: Seq::ZERO,
             workspace: Arc::clone(&self.workspace),
@@ -134,15 +145,41 @@ impl Scope<'_> {
 
     fn observation(&self, raw: &[u8]) -> Result<Prepared, Reject> {
         let draft = ObservationDraft::decode(raw, &self.preparer.limits)?;
-        Ok(Prepared::Observation(PreparedObservation {
+        let at = resolve_time(draft.at, None, self.received);
+        Ok(self.observed(draft, at))
+    }
+
+    fn observed(&self, draft: ObservationDraft<'_>, at: Timestamp) -> Prepared {
+        Prepared::Observation(PreparedObservation {
             workspace: Arc::clone(&self.workspace),
             source: self.preparer.interner().get(&draft.source),
             id: draft.of.into(),
             phase: draft.phase,
-            at: resolve_time(draft.at, None, self.received),
+            at,
             changed: draft.changed.map_or(Bytes::from_static(b"{}"), |changed| {
                 Bytes::copy_from_slice(changed.as_bytes())
             }),
-        }))
+        })
+    }
+
+    fn recorded(&self, recorded: &Recorded) -> Result<Prepared, Reject> {
+        match recorded {
+            Recorded::Event {
+                session,
+                time,
+                json,
+            } => self.event(json, Some((session, *time))),
+            Recorded::Observation {
+                source,
+                of,
+                phase,
+                at,
+                changed,
+            } => {
+                let limits = &self.preparer.limits;
+                let draft = ObservationDraft::recorded(source, of, *phase, changed, limits)?;
+                Ok(self.observed(draft, *at))
+            }
+        }
     }
 }
