@@ -45,6 +45,15 @@ impl Timestamp {
         i64::try_from(moment.as_nanosecond()).ok().map(Self)
     }
 
+    /// RFC 3339 in UTC, with as many digits as it takes to read the same moment back.
+    pub fn to_rfc3339(self) -> String {
+        const PRINTER: DateTimePrinter = DateTimePrinter::new();
+        // Every moment of this range is one of jiff's.
+        jiff::Timestamp::from_nanosecond(i128::from(self.0))
+            .map(|moment| PRINTER.timestamp_to_string(&moment))
+            .unwrap_or_default()
+    }
+
     /// This moment plus `duration`, saturating.
     #[must_use]
     pub fn saturating_add(self, duration: Duration) -> Self {

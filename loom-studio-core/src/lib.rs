@@ -49,6 +49,7 @@ mod replay;
 mod sessions;
 mod store;
 mod topology;
+mod transfer;
 
 pub use clock::{Clock, IdSource, ManualClock, RandomIds, SequentialIds, SystemClock, Timestamp};
 pub use error::{Error, ErrorKind, Result};
@@ -77,3 +78,4 @@ pub use topology::{
     CausalTopology, Edge, Evidence, LatencySketch, Node, NodeStatus, NodeType, Percentiles, Rule,
     Topologies, Topology, TopologyInferer,
 };
+pub use transfer::{Export, Exported, Import, ImportOptions, ImportReport, RejectedLine};

@@ -19,3 +19,6 @@ mod recovery;
 mod retention;
 #[cfg(feature = "file")]
 mod sim_disk;
+mod transfer;
+#[cfg(feature = "file")]
+mod transfer_laws;
