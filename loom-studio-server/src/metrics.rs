@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use loom_studio_core::{Appended, StoreStats};
+use loom_studio_core::{Appended, ImportReport, StoreStats};
 
 /// Everything counted. Counters only grow; gauges follow what is open.
 #[derive(Debug, Default)]
@@ -51,6 +51,15 @@ impl Metrics {
             for item in &appended.rejected {
                 *rejected.entry(item.code.as_str()).or_insert(0) += 1;
             }
+        }
+    }
+
+    pub(crate) fn imported(&self, report: &ImportReport) {
+        count(&self.records_appended, report.added);
+        count(&self.duplicates, report.duplicates);
+        let mut rejected = self.rejected.lock().unwrap_or_else(PoisonError::into_inner);
+        for (code, records) in &report.rejected {
+            *rejected.entry(code).or_insert(0) += records;
         }
     }
 

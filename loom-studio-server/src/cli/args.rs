@@ -34,6 +34,87 @@ pub(super) enum Command {
     Stats(StoreArgs),
     /// Check every checksum, record and index of a data directory; exit code 1 when something is wrong
     Verify(StoreArgs),
+    /// Write events to a file or to standard output as JSON Lines, without loss
+    Export(Box<ExportArgs>),
+    /// Store what an export holds; what is already there is passed over
+    Import(ImportArgs),
+}
+
+/// Flags of `export`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+A pattern is exact, a prefix (agent.*) or a part (*tool*). Times are RFC 3339 or epoch seconds.
+The lines are described in docs/export-format.md; jq reads them.")]
+pub(super) struct ExportArgs {
+    /// File to write; a name in .zst is compressed [default: standard output]
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+    /// Replace the file if it exists
+    #[arg(long, requires = "output")]
+    pub(super) force: bool,
+    /// Compress with zstd, whatever the file's name
+    #[arg(long)]
+    pub(super) zstd: bool,
+    /// Of this workspace alone [default: every one in a data directory, `default` on a server]
+    #[arg(long, value_name = "NAME")]
+    pub(super) workspace: Option<String>,
+    /// Of these sessions alone
+    #[arg(long, value_name = "PATTERN")]
+    pub(super) session: Option<String>,
+    /// Of these traces alone
+    #[arg(long, value_name = "PATTERN")]
+    pub(super) trace: Option<String>,
+    /// From or to these nodes alone
+    #[arg(long, value_name = "PATTERN")]
+    pub(super) node: Option<String>,
+    /// Of these types alone
+    #[arg(long = "type", value_name = "PATTERN")]
+    pub(super) kind: Option<String>,
+    /// Not before
+    #[arg(long, value_name = "TIME")]
+    pub(super) start_time: Option<String>,
+    /// Not after
+    #[arg(long, value_name = "TIME")]
+    pub(super) end_time: Option<String>,
+    /// With this text somewhere in the event
+    #[arg(short, long = "query", value_name = "TEXT")]
+    pub(super) q: Option<String>,
+    #[command(flatten)]
+    pub(super) place: PlaceArgs,
+}
+
+/// Flags of `import`.
+#[derive(Debug, Clone, Args)]
+pub(super) struct ImportArgs {
+    /// File to read, compressed with zstd or not [default: standard input]
+    #[arg(value_name = "FILE")]
+    pub(super) input: Option<PathBuf>,
+    /// Put every record into this workspace [default: its own in a data directory, `default` on a server]
+    #[arg(long, value_name = "NAME")]
+    pub(super) workspace: Option<String>,
+    /// Put every record into this session [default: its own]
+    #[arg(long, value_name = "NAME")]
+    pub(super) session: Option<String>,
+    #[command(flatten)]
+    pub(super) place: PlaceArgs,
+}
+
+/// A data directory that no server is using, or a running server.
+#[derive(Debug, Clone, Args)]
+pub(super) struct PlaceArgs {
+    #[command(flatten)]
+    pub(super) store: StoreArgs,
+    /// Running server to go through instead of a data directory, such as http://127.0.0.1:8765
+    #[arg(long, value_name = "URL")]
+    pub(super) server: Option<String>,
+    /// The server's token
+    #[arg(
+        long,
+        env = "LOOM_STUDIO_TOKEN",
+        value_name = "TOKEN",
+        hide_env_values = true
+    )]
+    pub(super) token: Option<String>,
 }
 
 /// Which data directory. No server may be using it.

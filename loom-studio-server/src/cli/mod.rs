@@ -2,8 +2,10 @@
 
 mod args;
 mod file;
+mod remote;
 mod run;
 mod store;
+mod transfer;
 
 pub use args::Cli;
 pub use run::run;

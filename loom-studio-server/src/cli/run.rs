@@ -9,7 +9,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::args::{Cli, Command, LogFormat, ServeArgs};
 use super::file::{self, ConfigFile, LogFormatName};
-use super::store;
+use super::{store, transfer};
 use crate::server::{Components, Server};
 use crate::settings::{Settings, Token};
 
@@ -19,6 +19,8 @@ pub async fn run(cli: Cli) -> ExitCode {
         Some(Command::Serve(args)) => serve(*args).await,
         Some(Command::Stats(args)) => store::stats(args).await,
         Some(Command::Verify(args)) => store::check(args),
+        Some(Command::Export(args)) => transfer::export(*args).await,
+        Some(Command::Import(args)) => transfer::import(args).await,
         None => serve(cli.serve).await,
     };
     match result {

@@ -74,7 +74,7 @@ pub(super) fn open(
 }
 
 /// Where the platform wants a program's data.
-fn platform_directory() -> Result<PathBuf, String> {
+pub(super) fn platform_directory() -> Result<PathBuf, String> {
     let name = etcetera::AppStrategyArgs {
         top_level_domain: "dev".to_owned(),
         author: "Loom Studio".to_owned(),
@@ -126,7 +126,7 @@ pub(super) async fn keep_retention(
     }
 }
 
-fn existing_directory(args: StoreArgs) -> Result<PathBuf, String> {
+pub(super) fn existing_directory(args: StoreArgs) -> Result<PathBuf, String> {
     let path = match args.data_dir {
         Some(path) => path,
         None => platform_directory()?,
@@ -201,7 +201,7 @@ pub(super) fn check(args: StoreArgs) -> Result<(), String> {
     }
 }
 
-fn say(text: &str) -> Result<(), String> {
+pub(super) fn say(text: &str) -> Result<(), String> {
     writeln!(std::io::stdout(), "{text}")
         .map_err(|error| format!("cannot write to standard output: {error}"))
 }

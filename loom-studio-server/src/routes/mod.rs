@@ -5,6 +5,7 @@ pub(crate) mod filter;
 mod ops;
 mod sessions;
 mod topology;
+mod transfer;
 
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{HeaderValue, StatusCode, header};
@@ -45,6 +46,8 @@ fn api() -> OpenApiRouter<AppState> {
         .routes(routes!(events::post))
         .routes(routes!(events::list))
         .routes(routes!(events::show))
+        .routes(routes!(transfer::export))
+        .routes(routes!(transfer::import))
         .routes(routes!(topology::show))
         .routes(routes!(sessions::list))
         .routes(routes!(ops::healthz))

@@ -13,6 +13,8 @@ mod process;
 mod security;
 mod shutdown;
 mod stores;
+mod transfer;
+mod transfer_cli;
 mod ui;
 mod viewer;
 mod viewer_lag;

@@ -79,6 +79,8 @@ async fn every_described_operation_is_answered() {
         "post /events",
         "get /api/events",
         "get /api/events/{seq}",
+        "get /api/export",
+        "post /api/import",
         "get /api/topology",
         "get /api/sessions",
         "get /healthz",

@@ -92,6 +92,35 @@ export interface components {
         EvidenceDto: {
             type?: components["schemas"]["ProofDto"] | null;
         };
+        /** @description What became of an import. */
+        Imported: {
+            /**
+             * Format: int64
+             * @description Records stored.
+             */
+            added: number;
+            /**
+             * Format: int64
+             * @description Records that were already stored.
+             */
+            duplicates: number;
+            /**
+             * Format: int64
+             * @description Events read.
+             */
+            events: number;
+            /** @description The first hundred of them. */
+            first_rejected: components["schemas"]["RejectedLineDto"][];
+            /**
+             * Format: int64
+             * @description Observations read.
+             */
+            observations: number;
+            /** @description Records that break a rule, per code. */
+            rejected: {
+                [key: string]: number;
+            };
+        };
         /** @description Time from request to reply, in milliseconds. Relative error at most 1 %. */
         LatencyDto: {
             /** Format: double */
@@ -187,6 +216,18 @@ export interface components {
             detail: string;
             /** @description Its index in `events`, or after them in `observations`. */
             index: number;
+        };
+        /** @description A record that breaks a rule. */
+        RejectedLineDto: {
+            /** @description The broken rule. */
+            code: string;
+            /** @description The rule in words. */
+            detail: string;
+            /**
+             * Format: int64
+             * @description Its line, counted from 1.
+             */
+            line: number;
         };
         /** @description One run of one Loom process. */
         SessionDto: {
