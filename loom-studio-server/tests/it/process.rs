@@ -3,12 +3,24 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::task::JoinHandle;
 
 use crate::harness::within;
+
+/// A data home nobody else uses: a test neither finds the user's events nor leaves any behind there.
+fn data_home() -> PathBuf {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let name = format!("data-home-{}-{number}", std::process::id());
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    // One of an earlier process of the same number.
+    let _ = std::fs::remove_dir_all(&path);
+    path
+}
 
 /// The command, with nothing of this process's environment that would configure it.
 pub(crate) fn command(arguments: &[&str]) -> Command {
@@ -17,6 +29,7 @@ pub(crate) fn command(arguments: &[&str]) -> Command {
         command.env_remove(name);
     }
     command
+        .env("XDG_DATA_HOME", data_home())
         .args(arguments)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
