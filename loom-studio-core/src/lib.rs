@@ -37,6 +37,7 @@
 )]
 
 mod clock;
+mod condition;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod error;
@@ -52,6 +53,11 @@ mod topology;
 mod transfer;
 
 pub use clock::{Clock, IdSource, ManualClock, RandomIds, SequentialIds, SystemClock, Timestamp};
+pub use condition::{
+    Completion, CompletionKind, Condition, ConditionError, ConditionSet, Context,
+    DEFAULT_MAX_SCANNED, FirstMatch, MAX_LENGTH as MAX_CONDITION_LENGTH, Search, complete,
+    first_match, search,
+};
 pub use error::{Error, ErrorKind, Result};
 pub use event::{
     Envelope, Event, EventKey, EventLimits, NodeId, Observation, ObservationDraft, Outcome, Phase,

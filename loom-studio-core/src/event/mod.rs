@@ -26,5 +26,5 @@ pub use trace::{SpanId, TraceContext, TraceId};
 
 pub(crate) use json::{changed_members, strip_reserved};
 pub(crate) use record::EventParts;
-pub(crate) use scan::{members, text_of};
+pub(crate) use scan::{elements, members, text_of};
 pub(crate) use time::resolve_time;

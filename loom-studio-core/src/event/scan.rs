@@ -36,6 +36,30 @@ pub(crate) fn members<'a>(json: &'a str, mut visit: impl FnMut(&str, &'a str)) -
     (scanner.at == json.len()).then_some(())
 }
 
+/// Visits the elements of an array in their order, as JSON text. `None` when the text is not one JSON array.
+///
+/// Linear time, no recursion, allocates nothing.
+pub(crate) fn elements<'a>(json: &'a str, mut visit: impl FnMut(&'a str)) -> Option<()> {
+    let mut scanner = Scanner { json, at: 0 };
+    scanner.space();
+    scanner.take(b'[')?;
+    scanner.space();
+    if scanner.take(b']').is_none() {
+        loop {
+            let start = scanner.at;
+            scanner.value()?;
+            visit(json.get(start..scanner.at)?);
+            scanner.space();
+            if scanner.take(b',').is_none() {
+                break scanner.take(b']')?;
+            }
+            scanner.space();
+        }
+    }
+    scanner.space();
+    (scanner.at == json.len()).then_some(())
+}
+
 /// The string that a value holds; `None` for every other type, and for text that no string can hold.
 pub(crate) fn text_of(value: &str) -> Option<Cow<'_, str>> {
     let inner = value.strip_prefix('"')?.strip_suffix('"')?;
@@ -246,6 +270,22 @@ mod tests {
         );
         assert_eq!(all("{}"), Some(Vec::new()));
         assert_eq!(all("[]"), None);
+    }
+
+    #[test]
+    fn elements_come_in_order_or_not_at_all() {
+        let list = |json| {
+            let mut found = Vec::new();
+            elements(json, |value| found.push(value)).map(|()| found)
+        };
+        assert_eq!(list(" [ ] "), Some(vec![]));
+        assert_eq!(
+            list("[1, [2,3] ,{\"a\":[4]},\"]\"]"),
+            Some(vec!["1", "[2,3]", "{\"a\":[4]}", "\"]\""])
+        );
+        for bad in ["", "{}", "[1", "[1,]", "[1] 2", "[,1]"] {
+            assert_eq!(list(bad), None, "{bad}");
+        }
     }
 
     #[test]

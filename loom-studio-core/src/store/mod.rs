@@ -21,6 +21,7 @@ use crate::event::{Event, EventKey, Observation, Record, Stamps};
 use crate::ids::{Epoch, Seq};
 
 pub use cursor::Cursor;
+pub(crate) use cursor::Position;
 #[cfg(feature = "file")]
 pub use file::{Disk, DiskFile, FileStore, FileStoreOptions, OpenReport, VerifyReport, verify};
 pub use filter::{EventFilter, Pattern, TimeRange};

@@ -1,5 +1,6 @@
 //! Integration tests.
 
+mod condition;
 #[cfg(feature = "file")]
 mod crash;
 #[cfg(feature = "file")]
