@@ -57,6 +57,11 @@ fn small(text: &str) -> Option<i64> {
     (text.len() <= 18).then(|| text.parse().ok()).flatten()
 }
 
+/// Texts are shorter than 2^53 bytes.
+fn length(text: &str) -> i64 {
+    i64::try_from(text.len()).unwrap_or(MAX_EXPONENT)
+}
+
 const MAX_EXPONENT: i64 = 1 << 53;
 
 /// `0.DIGITS × 10^exponent`, the first digit not 0.
@@ -85,9 +90,9 @@ impl<'a> Parts<'a> {
         let fraction = fraction.trim_end_matches('0');
         let (fraction, exponent) = if whole.is_empty() {
             let digits = fraction.trim_start_matches('0');
-            (digits, power - (fraction.len() - digits.len()) as i64)
+            (digits, power - length(fraction) + length(digits))
         } else {
-            (fraction, power + whole.len() as i64)
+            (fraction, power + length(whole))
         };
         Self {
             is_negative,

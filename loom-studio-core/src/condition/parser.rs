@@ -236,13 +236,13 @@ impl<'a> Parser<'a> {
             Token::Word(word) if word.eq_ignore_ascii_case("exists") => {
                 let place = Place::Field;
                 let (token, span) = self.next(Mode::Name, &place)?;
-                let field = self.field(token, span.clone(), &place)?;
+                let field = self.field(&token, span.clone(), &place)?;
                 self.count(&span)?;
                 let test = Test::Exists;
                 Ok(Expression::Term(Term { field, test }))
             }
             token => {
-                let field = self.field(token, span.clone(), &place)?;
+                let field = self.field(&token, span.clone(), &place)?;
                 self.count(&span)?;
                 let test = self.test(&field)?;
                 Ok(Expression::Term(Term { field, test }))
@@ -260,8 +260,8 @@ impl<'a> Parser<'a> {
     }
 
     /// field = NAME | "ext" "." member | "data" { step }
-    fn field(&mut self, token: Token<'a>, span: Range<usize>, place: &Place) -> Result<Field> {
-        let Token::Word(name) = token else {
+    fn field(&mut self, token: &Token<'a>, span: Range<usize>, place: &Place) -> Result<Field> {
+        let &Token::Word(name) = token else {
             let message = match token {
                 Token::End => "expected a test such as type = node.error",
                 _ => "expected the name of a field",
@@ -309,7 +309,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// step = "." (NAME | STRING) | "[" (NUMBER | "*" | STRING) "]", without spaces before it
+    /// step = `"." (NAME | STRING) | "[" (NUMBER | "*" | STRING) "]"`, without spaces before it
     fn steps(&mut self) -> Result<Option<(Vec<Step>, usize)>> {
         let mut steps = Vec::new();
         let mut end = None;

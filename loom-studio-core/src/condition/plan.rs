@@ -174,13 +174,11 @@ fn set_pattern(slot: &mut Option<Pattern>, pattern: Pattern) -> Option<()> {
 }
 
 fn set_exact<T: PartialEq>(slot: &mut Option<T>, value: T) -> Option<()> {
-    match slot {
-        Some(old) => (*old == value).then_some(()),
-        None => {
-            *slot = Some(value);
-            Some(())
-        }
+    if let Some(old) = slot {
+        return (*old == value).then_some(());
     }
+    *slot = Some(value);
+    Some(())
 }
 
 /// An attribute by which conditions are looked up.

@@ -238,15 +238,14 @@ fn order(found: &Found<'_>, value: &Value) -> Option<Ordering> {
 }
 
 /// Whether a text of the value passes the test: its own, or of an object or array any name or scalar in it.
-fn any_text(found: Found<'_>, test: &mut dyn FnMut(&str) -> bool) -> bool {
+fn any_text(found: Found<'_>, passes: &mut dyn FnMut(&str) -> bool) -> bool {
     match found {
-        Found::Text(text) => test(&text),
-        Found::Number(text) => test(&text),
-        Found::Bool(value) => test(if value { "true" } else { "false" }),
+        Found::Text(text) | Found::Number(text) => passes(&text),
+        Found::Bool(value) => passes(if value { "true" } else { "false" }),
         Found::Composite(json) => {
-            let mut passes = false;
-            leaves(json, |text| passes = passes || test(text));
-            passes
+            let mut found = false;
+            leaves(json, |text| found = found || passes(text));
+            found
         }
         Found::Time(_) | Found::Duration(_) => false,
     }

@@ -109,10 +109,9 @@ impl ConditionSet {
                 }
                 KeyKind::Session => add(event.session()),
                 KeyKind::Trace => {
-                    let trace = event.trace();
-                    trace
-                        .into_iter()
-                        .for_each(|context| add(&context.trace.to_string()));
+                    if let Some(context) = event.trace() {
+                        add(&context.trace.to_string());
+                    }
                 }
                 KeyKind::Id => add(event.id()),
                 KeyKind::Request => event.request_id().into_iter().for_each(|id| add(id)),

@@ -7,7 +7,7 @@ use memchr::memmem::Finder;
 use crate::event::text_of;
 
 /// Never part of UTF-8, so what is searched for can't reach from one text into the next.
-pub(super) const SEPARATOR: u8 = 0xff;
+const SEPARATOR: u8 = 0xff;
 
 /// Visits every member name and every scalar but `null` in JSON text, strings unescaped. Linear time; the text must be JSON.
 pub(super) fn leaves(json: &str, mut visit: impl FnMut(&str)) {
@@ -84,13 +84,13 @@ pub(super) fn folded_leaves(json: &str) -> Vec<u8> {
 
 /// A text to be found without regard to case.
 #[derive(Debug)]
-pub(super) struct Needle(Finder<'static>);
+pub(super) struct Needle(Box<Finder<'static>>);
 
 impl Needle {
     pub(super) fn new(text: &str) -> Self {
         let mut folded = Vec::new();
         fold(text, &mut folded);
-        Self(Finder::new(&folded).into_owned())
+        Self(Box::new(Finder::new(&folded).into_owned()))
     }
 
     /// Linear in the text (two-way search, as `memchr` has it).

@@ -133,37 +133,37 @@ impl<'e> View<'e> {
 
     fn attribute(&self, attribute: Attribute, test: Test<'_>) -> bool {
         let event = self.event;
-        let text = |text: &str, test: Test<'_>| test(Found::Text(Cow::Borrowed(text)));
+        let says = |text: &str, test: Test<'_>| test(Found::Text(Cow::Borrowed(text)));
         match attribute {
             Attribute::Seq => test(Found::Number(Cow::Owned(event.seq().to_string()))),
-            Attribute::Id => text(event.id(), test),
-            Attribute::Source => text(event.source(), test),
-            Attribute::Type => text(event.kind(), test),
-            Attribute::Workspace => text(event.workspace(), test),
-            Attribute::Session => text(event.session(), test),
-            Attribute::From => text(event.from().as_str(), test),
-            Attribute::To => event.to().is_some_and(|to| text(to.as_str(), test)),
+            Attribute::Id => says(event.id(), test),
+            Attribute::Source => says(event.source(), test),
+            Attribute::Type => says(event.kind(), test),
+            Attribute::Workspace => says(event.workspace(), test),
+            Attribute::Session => says(event.session(), test),
+            Attribute::From => says(event.from().as_str(), test),
+            Attribute::To => event.to().is_some_and(|to| says(to.as_str(), test)),
             Attribute::Node => {
-                text(event.from().as_str(), test)
-                    || event.to().is_some_and(|to| text(to.as_str(), test))
+                says(event.from().as_str(), test)
+                    || event.to().is_some_and(|to| says(to.as_str(), test))
             }
             Attribute::Trace => {
                 let trace = event.trace().map(|context| context.trace.to_string());
-                trace.is_some_and(|trace| text(&trace, test))
+                trace.is_some_and(|trace| says(&trace, test))
             }
             Attribute::Span => {
                 let span = event.trace().map(|context| context.span.to_string());
-                span.is_some_and(|span| text(&span, test))
+                span.is_some_and(|span| says(&span, test))
             }
-            Attribute::Causation => event.causation_id().is_some_and(|id| text(id, test)),
-            Attribute::Request => event.request_id().is_some_and(|id| text(id, test)),
+            Attribute::Causation => event.causation_id().is_some_and(|id| says(id, test)),
+            Attribute::Request => event.request_id().is_some_and(|id| says(id, test)),
             Attribute::Phase => event
                 .phase()
-                .is_some_and(|phase| text(phase.as_str(), test)),
+                .is_some_and(|phase| says(phase.as_str(), test)),
             Attribute::Outcome => match event.outcome() {
                 Outcome::None => false,
-                Outcome::Ok => text("ok", test),
-                Outcome::Error => text("error", test),
+                Outcome::Ok => says("ok", test),
+                Outcome::Error => says("error", test),
             },
             Attribute::Time => test(Found::Time(event.time())),
             Attribute::Received => test(Found::Time(event.received())),

@@ -242,7 +242,7 @@ fn durations_come_from_the_context() {
             .unwrap()
             .matches(&event, &Fixed(duration))
     };
-    let two = Some(Duration::from_millis(2000));
+    let two = Some(Duration::from_secs(2));
     assert!(holds("duration = 2s", two));
     assert!(holds("duration > 1999.999999ms", two));
     assert!(!holds("duration > 2s", two));

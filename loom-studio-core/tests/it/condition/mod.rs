@@ -56,7 +56,7 @@ fn event(members: &str) -> Arc<Event> {
         ("type", "node.request"),
     ] {
         if !members.contains(&format!("\"{name}\":")) {
-            text.push_str(&format!(",\"{name}\":\"{value}\""));
+            text.extend([",\"", name, "\":\"", value, "\""]);
         }
     }
     if !members.is_empty() {

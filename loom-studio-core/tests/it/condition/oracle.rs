@@ -121,8 +121,8 @@ impl Tree {
                 let mut field = "data".to_owned();
                 for step in path {
                     match step {
-                        Step::Member(name) => field.push_str(&format!(".{}", json!(name))),
-                        Step::Index(index) => field.push_str(&format!("[{index}]")),
+                        Step::Member(name) => field.extend([".", &json!(name).to_string()]),
+                        Step::Index(index) => field.extend(["[", &index.to_string(), "]"]),
                         Step::Any => field.push_str("[*]"),
                     }
                 }
@@ -199,7 +199,7 @@ fn passes(found: &[&Value], test: &Test) -> bool {
         Test::Prefix(prefix) => {
             let begins =
                 |value: &&Value| value.as_str().is_some_and(|text| text.starts_with(prefix));
-            found.iter().any(|value| begins(value))
+            found.iter().any(begins)
         }
         Test::In(values) => values.iter().any(equal),
         Test::Contains(part) => {
@@ -259,6 +259,12 @@ fn compare(left: &Value, right: &Value) -> Option<std::cmp::Ordering> {
     }
 }
 
+/// Every UTF-16 unit as an escape.
+fn escaped(text: &str) -> String {
+    let units = text.encode_utf16().map(|unit| format!("\\u{unit:04x}"));
+    units.collect::<Vec<_>>().concat()
+}
+
 /// JSON text of the same value, written another way: spaces, escapes, and members that a later one of the same name replaces.
 fn written_oddly(value: &Value) -> String {
     match value {
@@ -268,10 +274,7 @@ fn written_oddly(value: &Value) -> String {
         }
         Value::Object(members) => {
             let members = members.iter().map(|(name, value)| {
-                let escaped: String = name
-                    .encode_utf16()
-                    .map(|unit| format!("\\u{unit:04x}"))
-                    .collect();
+                let escaped = escaped(name);
                 format!(
                     "{} : null ,\n\"{escaped}\":\t{}",
                     json!(name),
@@ -281,10 +284,7 @@ fn written_oddly(value: &Value) -> String {
             format!("{{{}}}", members.collect::<Vec<_>>().join(","))
         }
         Value::String(text) => {
-            let escaped: String = text
-                .encode_utf16()
-                .map(|unit| format!("\\u{unit:04X}"))
-                .collect();
+            let escaped = escaped(text);
             format!("\"{escaped}\"")
         }
         scalar => scalar.to_string(),
