@@ -71,7 +71,7 @@ pub(crate) struct EventsPage {
     events: Vec<serde_json::Map<String, serde_json::Value>>,
     /// How many events match in all.
     total: u64,
-    /// `exact`, or `at_least` when a text scan stopped at its limit.
+    /// `exact`, or `at_least` when a text scan or a search by a condition stopped at its limit.
     total_is: String,
     /// Where the next page begins.
     next_cursor: Option<String>,
@@ -79,6 +79,8 @@ pub(crate) struct EventsPage {
     epoch: String,
     /// The newest position taken into account.
     head_seq: u64,
+    /// With `where`: how many events were looked at one by one; 0 when the indexes answered alone.
+    scanned: Option<u64>,
 }
 
 /// One event with its surroundings.

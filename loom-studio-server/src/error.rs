@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use loom_studio_core::{Error, ErrorKind, Reject};
+use loom_studio_core::{ConditionError, Error, ErrorKind, Reject};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -22,6 +22,12 @@ pub(crate) struct Problem {
     code: String,
     /// What happened, for people.
     detail: String,
+    /// With the code `invalid_condition`: where in the condition, in UTF-16 code units.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    position: Option<usize>,
+    /// With the code `invalid_condition`: words that could stand there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    expected: Option<Vec<String>>,
 }
 
 /// An error on its way to a client: a status, a stable code and a text that holds nothing private.
@@ -31,6 +37,8 @@ pub(crate) struct ApiError {
     code: Cow<'static, str>,
     detail: String,
     retry_after_seconds: Option<u32>,
+    /// Where in a condition, and what could stand there.
+    place: Option<(usize, Vec<String>)>,
 }
 
 impl ApiError {
@@ -40,6 +48,19 @@ impl ApiError {
             code: code.into(),
             detail: detail.into(),
             retry_after_seconds: None,
+            place: None,
+        }
+    }
+
+    /// A text that is no condition.
+    pub(crate) fn condition(text: &str, error: &ConditionError) -> Self {
+        Self {
+            place: Some((error.utf16_position(text), error.expected.clone())),
+            ..Self::new(
+                StatusCode::BAD_REQUEST,
+                "invalid_condition",
+                error.to_string(),
+            )
         }
     }
 
@@ -79,6 +100,7 @@ impl From<Error> for ApiError {
             code: kind.code().into(),
             detail,
             retry_after_seconds,
+            place: None,
         }
     }
 }
@@ -102,12 +124,15 @@ impl ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
+        let (position, expected) = self.place.unzip();
         let problem = Problem {
             kind: format!("urn:loom-studio:error:{}", self.code),
             title: self.status.canonical_reason().unwrap_or("Error").to_owned(),
             status: self.status.as_u16(),
             code: self.code.into_owned(),
             detail: self.detail,
+            position,
+            expected,
         };
         let mut response = (self.status, axum::Json(problem)).into_response();
         let headers = response.headers_mut();

@@ -27,8 +27,8 @@ pub struct ConditionError {
 }
 
 impl ConditionError {
-    /// `text` is what was parsed; a span outside of it or inside a character is moved to the nearest character before.
-    pub(super) fn new(text: &str, span: Range<usize>, message: impl Into<String>) -> Self {
+    /// An error about a part of `text`, for callers with rules of their own. A span outside of the text or inside a character is moved to the nearest character before.
+    pub fn new(text: &str, span: Range<usize>, message: impl Into<String>) -> Self {
         let start = floor(text, span.start);
         let end = floor(text, span.end).max(start);
         let (before, after) = text.split_at(start);

@@ -207,7 +207,7 @@ impl<'a> Parser<'a> {
     fn unary(&mut self, depth: usize) -> Result<Expression> {
         let place = Place::Operand;
         let (token, span) = self.next(Mode::Name, &place)?;
-        if depth >= MAX_DEPTH {
+        if depth > MAX_DEPTH {
             let message = format!("a condition is at most {MAX_DEPTH} deep");
             return Err(self.lexer.error(span, message));
         }

@@ -20,6 +20,10 @@ pub const DEFAULT_MAX_SCANNED: u64 = 100_000;
 const FIRST_PAGE: usize = 64;
 /// Events of the longest page: a store may count the matches anew for each, so pages grow; and it holds a page in memory, so they stop growing.
 const LONGEST_PAGE: usize = 4096;
+/// Bytes of the longest page, judged by the page before.
+const PAGE_BYTES: usize = 1 << 24;
+/// An event of more bytes counts as several.
+const EVENT_BYTES: usize = 1 << 14;
 /// Bytes of text looked at between two chances for other tasks to run.
 const BYTES_PER_TURN: usize = 1 << 20;
 
@@ -36,7 +40,7 @@ pub struct Search {
 
 /// The events within `query.filter` for which the condition holds, a page at a time.
 ///
-/// Looks at no more than `max_scanned` events that pass the [prefilter](Condition::prefilter): those behind the cursor first, then, to count them, those before it. The cursor belongs to the query and the condition;
+/// Looks at no more than `max_scanned` events that pass the [prefilter](Condition::prefilter), one of more than 16 KiB counted as several, and at whole pages of the store: those behind the cursor first, then, to count them, those before it. The cursor belongs to the query and the condition;
 /// `query.offset` passes over matches among those looked at. All pages asked of the store are as of one position, so that what is appended meanwhile changes nothing.
 ///
 /// Works with every backend that takes cursors of this crate. Cancel-safe: it only reads.
@@ -146,7 +150,7 @@ pub struct FirstMatch {
 
 /// When a condition first became true: the first event of `seqs` in the direction ([`Direction::Backward`]: the last one) that is within `scope` and for which the condition holds.
 ///
-/// Looks at no more than `max_scanned` events that pass the [prefilter](Condition::prefilter). Works with every backend that takes cursors of this crate. Cancel-safe: it only reads.
+/// Looks at no more than `max_scanned` events that pass the [prefilter](Condition::prefilter), one of more than 16 KiB counted as several, and at whole pages of the store. Works with every backend that takes cursors of this crate. Cancel-safe: it only reads.
 ///
 /// # Errors
 /// As [`EventStore::query`]. What retention has deleted is not there, and is no error.
@@ -295,14 +299,18 @@ impl Scan<'_> {
                 // The text of the scope was looked for in a whole page of others.
                 self.budget = self.budget.saturating_sub(asked as u64);
             }
+            let (count, mut page_bytes) = (page.events.len(), 0);
             for stored in page.events {
                 let position = position(&stored.event);
                 if until.is_some_and(|until| key(position) > until) {
                     return Ok(End::Complete);
                 }
-                self.budget = self.budget.saturating_sub(1);
+                let size = stored.event.raw().len();
+                let cost = 1 + (size / EVENT_BYTES) as u64;
+                self.budget = self.budget.saturating_sub(cost);
                 self.scanned += 1;
-                self.bytes += stored.event.raw().len();
+                self.bytes += size;
+                page_bytes += size;
                 if self.bytes >= BYTES_PER_TURN {
                     self.bytes = 0;
                     tokio::task::yield_now().await;
@@ -316,7 +324,8 @@ impl Scan<'_> {
             };
             reached = Some(next.decode(self.epoch, &self.query)?);
             cursor = Some(next);
-            limit = limit.saturating_mul(4).min(LONGEST_PAGE);
+            let fitting = (PAGE_BYTES / (page_bytes / count.max(1)).max(1)).max(1);
+            limit = limit.saturating_mul(4).min(LONGEST_PAGE).min(fitting);
         }
     }
 }

@@ -6,7 +6,9 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use loom_studio_core::{AppendBatch, ErrorKind, EventQuery, Page, Seq, Total, links};
+use loom_studio_core::{
+    AppendBatch, DEFAULT_MAX_SCANNED, ErrorKind, EventQuery, Page, Seq, Total, links, search,
+};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -101,6 +103,9 @@ pub(super) struct ListQuery {
     end_time: Option<String>,
     /// A substring of the JSON text.
     q: Option<String>,
+    /// A condition, as docs/conditions.md has it: `type = node.error and data.tokens > 1000`. `duration` is not known here.
+    #[serde(rename = "where")]
+    condition: Option<String>,
     /// `seq` (default), `-seq`, `time` or `-time`.
     order: Option<String>,
     /// Answer as of this position.
@@ -148,30 +153,40 @@ pub(super) async fn list(
     };
     let cursor = query.cursor.filter(|cursor| !cursor.is_empty());
     let has_cursor = cursor.is_some();
-    let answer = state
-        .store
-        .query(&EventQuery {
-            filter: filter::read(&workspace.0, &conditions)?,
-            order: query.order.as_deref().unwrap_or("seq").parse()?,
-            limit,
-            offset: query.offset.unwrap_or(0),
-            cursor: cursor.and_then(|cursor| cursor.parse().ok()),
-            up_to: query.up_to.map(Seq),
-            ..EventQuery::default()
-        })
-        .await;
-    let page = answer.map_err(|error| match error.kind() {
+    let condition = filter::condition(query.condition.as_deref())?;
+    let question = EventQuery {
+        filter: filter::read(&workspace.0, &conditions)?,
+        order: query.order.as_deref().unwrap_or("seq").parse()?,
+        limit,
+        offset: query.offset.unwrap_or(0),
+        cursor: cursor.and_then(|cursor| cursor.parse().ok()),
+        up_to: query.up_to.map(Seq),
+        ..EventQuery::default()
+    };
+    let answer = match &condition {
+        None => state.store.query(&question).await.map(|page| (page, None)),
+        Some(condition) => search(
+            &*state.store,
+            &question,
+            condition,
+            &(),
+            DEFAULT_MAX_SCANNED,
+        )
+        .await
+        .map(|found| (found.page, Some(found.scanned))),
+    };
+    let (page, scanned) = answer.map_err(|error| match error.kind() {
         // Everything else was checked above: what the store finds invalid is the cursor.
         ErrorKind::Invalid if has_cursor => {
             ApiError::new(StatusCode::BAD_REQUEST, "invalid_cursor", error.to_string())
         }
         _ => error.into(),
     })?;
-    Ok(JsonText(page_json(&page)))
+    Ok(JsonText(page_json(&page, scanned)))
 }
 
 /// Written from the stored bytes: what was sent is not parsed again.
-fn page_json(page: &Page) -> Vec<u8> {
+fn page_json(page: &Page, scanned: Option<u64>) -> Vec<u8> {
     let mut json = br#"{"events":["#.to_vec();
     for (index, stored) in page.events.iter().enumerate() {
         if index > 0 {
@@ -179,13 +194,16 @@ fn page_json(page: &Page) -> Vec<u8> {
         }
         json.extend(event_json(stored));
     }
-    let rest = serde_json::json!({
+    let mut rest = serde_json::json!({
         "total": page.total.count(),
         "total_is": match page.total { Total::Exact(_) => "exact", Total::AtLeast(_) => "at_least" },
         "next_cursor": page.next.as_ref().map(ToString::to_string),
         "epoch": page.epoch.to_string(),
         "head_seq": page.head.0,
     });
+    if let (Some(scanned), Some(members)) = (scanned, rest.as_object_mut()) {
+        members.insert("scanned".to_owned(), scanned.into());
+    }
     json.extend_from_slice(b"],");
     json.extend_from_slice(rest.to_string().trim_start_matches('{').as_bytes());
     json

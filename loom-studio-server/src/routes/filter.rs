@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use loom_studio_core::{EventFilter, Pattern, TimeRange, Timestamp};
+use loom_studio_core::{Condition, ConditionError, EventFilter, Pattern, TimeRange, Timestamp};
 
 use crate::error::ApiError;
 use crate::protocol::SubscribeFilter;
@@ -28,6 +28,20 @@ pub(crate) fn read(
         text: conditions.q.clone().filter(|text| !text.is_empty()),
         ..EventFilter::workspace(Arc::clone(workspace))
     })
+}
+
+/// The condition of `where`; none when it is absent or empty.
+pub(crate) fn condition(text: Option<&str>) -> Result<Option<Condition>, ApiError> {
+    let Some(text) = text.filter(|text| !text.trim().is_empty()) else {
+        return Ok(None);
+    };
+    let refused = |error| ApiError::condition(text, &error);
+    let condition = Condition::parse(text).map_err(refused)?;
+    if let Some(span) = condition.duration_at() {
+        let message = "the duration of calls is not known here";
+        return Err(refused(ConditionError::new(text, span, message)));
+    }
+    Ok(Some(condition))
 }
 
 fn time(name: &str, text: Option<&str>) -> Result<Option<Timestamp>, ApiError> {

@@ -419,6 +419,67 @@ async fn wrong_parameters_are_problems_that_name_them() {
 }
 
 #[tokio::test]
+async fn a_condition_chooses() {
+    let server = TestServer::start().await;
+    server.append(&varied()).await;
+    let get = async |query: &str| server.get(&format!("/api/events?{query}")).await;
+    for (query, expected, total, scanned) in [
+        ("where=type%20%3D%20agent.thought", vec![2, 4, 6, 8], 4, 0),
+        ("where=data.word%20%3D%20needle3", vec![3], 1, 8),
+        (
+            "where=not%20to%20%3D%20crew/target1&order=-seq&limit=2",
+            vec![8, 6],
+            5,
+            8,
+        ),
+        (
+            "where=type%20%3D%20agent.*%20and%20text%20contains%20NEEDLE4&session_id=s0",
+            vec![4],
+            1,
+            4,
+        ),
+        (
+            "where=data.word%20%3D%20needle3&event_type=agent.thought",
+            vec![],
+            0,
+            4,
+        ),
+    ] {
+        let page = get(query).await.json();
+        assert_eq!(ids(&page), expected, "{query}");
+        assert_eq!(page["total"], json!(total), "{query}");
+        assert_eq!(page["total_is"], "exact", "{query}");
+        assert_eq!(page["scanned"], json!(scanned), "{query}");
+    }
+    assert_eq!(get("where=").await.json().get("scanned"), None);
+    let first = get("where=seq%20%3E%202&limit=4").await.json();
+    assert_eq!(ids(&first), [3, 4, 5, 6]);
+    let cursor = first["next_cursor"].as_str().unwrap();
+    let second = get(&format!("where=seq%20%3E%202&limit=4&cursor={cursor}"))
+        .await
+        .json();
+    assert_eq!(ids(&second), [7, 8]);
+    get(&format!("where=seq%20%3E%201&limit=4&cursor={cursor}"))
+        .await
+        .problem(400, "invalid_cursor");
+}
+
+#[tokio::test]
+async fn what_is_no_condition_is_a_problem_with_a_position() {
+    let server = TestServer::start().await;
+    // outcome = "😀" or outcome = eror: the position is that of JavaScript's strings.
+    let text = "id%20%3D%20%F0%9F%98%80%20or%20outcome%20%3D%20eror";
+    let response = server.get(&format!("/api/events?where={text}")).await;
+    assert_eq!(response.json()["position"], json!(21));
+    assert_eq!(response.json()["expected"], json!(["ok", "error"]));
+    let detail = response.problem(400, "invalid_condition");
+    assert!(detail.contains("outcome is one of ok, error"), "{detail}");
+    let response = server.get("/api/events?where=duration%20%3E%202s").await;
+    assert_eq!(response.json()["position"], json!(0));
+    response.problem(400, "invalid_condition");
+}
+
+#[tokio::test]
 async fn cursors_page_through_every_order_while_events_arrive() {
     let server = TestServer::start().await;
     server.append(&varied()).await;

@@ -215,13 +215,13 @@ fn every_bound_is_kept() {
             "256 tests",
         ),
         (
-            format!("{}id=1{}", "(".repeat(63), ")".repeat(63)),
             format!("{}id=1{}", "(".repeat(64), ")".repeat(64)),
+            format!("{}id=1{}", "(".repeat(65), ")".repeat(65)),
             "64 deep",
         ),
         (
-            format!("{}id=1", "!".repeat(63)),
-            format!("{}id=1", "!".repeat(2000)),
+            format!("{}id=1", "!".repeat(64)),
+            format!("{}id=1", "!".repeat(65)),
             "64 deep",
         ),
         (
