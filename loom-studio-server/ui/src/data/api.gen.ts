@@ -82,10 +82,15 @@ export interface components {
             next_cursor?: string | null;
             /**
              * Format: int64
+             * @description With `where`: how many events were looked at one by one; 0 when the indexes answered alone.
+             */
+            scanned?: number | null;
+            /**
+             * Format: int64
              * @description How many events match in all.
              */
             total: number;
-            /** @description `exact`, or `at_least` when a text scan stopped at its limit. */
+            /** @description `exact`, or `at_least` when a text scan or a search by a condition stopped at its limit. */
             total_is: string;
         };
         /** @description What proved a node's facts. */
@@ -192,6 +197,10 @@ export interface components {
             code: string;
             /** @description What happened, for people. */
             detail: string;
+            /** @description With the code `invalid_condition`: words that could stand there. */
+            expected?: string[] | null;
+            /** @description With the code `invalid_condition`: where in the condition, in UTF-16 code units. */
+            position?: number | null;
             /**
              * Format: int32
              * @description The HTTP status.
