@@ -17,6 +17,7 @@ mod path;
 mod paths;
 mod plan;
 mod program;
+mod scan;
 mod search;
 mod set;
 mod text;

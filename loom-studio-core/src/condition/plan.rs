@@ -35,8 +35,6 @@ impl Plan {
 
     /// Whether `filter` lets through only events for which the condition holds.
     pub(super) fn is_exact_in(&self, filter: &EventFilter) -> bool {
-        let asks = |wanted: &Option<_>, found: &Option<_>| wanted.is_none() || wanted == found;
-        let names = |wanted: &Option<_>, found: &Option<_>| wanted.is_none() || wanted == found;
         let (wanted, found) = (&self.filter, filter.normalized());
         let starts = wanted
             .time
@@ -49,14 +47,14 @@ impl Plan {
         self.is_exact
             && starts
             && ends
-            && asks(&wanted.kind, &found.kind)
-            && asks(&wanted.node, &found.node)
-            && asks(&wanted.session, &found.session)
-            && asks(&wanted.trace, &found.trace)
-            && names(&wanted.id, &found.id)
-            && names(&wanted.request_id, &found.request_id)
-            && names(&wanted.causation_id, &found.causation_id)
-            && (wanted.workspace.is_none() || wanted.workspace == found.workspace)
+            && is_as(wanted.kind.as_ref(), found.kind.as_ref())
+            && is_as(wanted.node.as_ref(), found.node.as_ref())
+            && is_as(wanted.session.as_ref(), found.session.as_ref())
+            && is_as(wanted.trace.as_ref(), found.trace.as_ref())
+            && is_as(wanted.id.as_ref(), found.id.as_ref())
+            && is_as(wanted.request_id.as_ref(), found.request_id.as_ref())
+            && is_as(wanted.causation_id.as_ref(), found.causation_id.as_ref())
+            && is_as(wanted.workspace.as_ref(), found.workspace.as_ref())
     }
 
     /// `scope` with what the condition asks for beyond it: still lets through every event of the scope for which the condition holds, and none outside of the scope.
@@ -88,6 +86,11 @@ impl Plan {
         filter.time = both(filter.time, ours.time);
         filter
     }
+}
+
+/// Whether what is wanted, if anything, is what was found.
+fn is_as<T: PartialEq>(wanted: Option<&T>, found: Option<&T>) -> bool {
+    wanted.is_none() || wanted == found
 }
 
 /// The moments in both ranges.

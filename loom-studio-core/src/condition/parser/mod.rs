@@ -1,50 +1,18 @@
 //! From text to tree: recursive descent over the grammar of `docs/conditions.md`, one function per rule.
 
-use std::ops::Range;
+mod field;
+mod pattern;
 
-use regex::{Regex, RegexBuilder};
+use std::ops::Range;
 
 use super::ast::{Comparison, Expression, Term, Test, Value};
 use super::error::ConditionError;
-use super::field::{Attribute, Field, Kind, named, names};
+use super::field::{Attribute, Field, Kind, names};
 use super::lexer::{Lexer, Mode, Token};
 use super::literal::{is_keyword, read};
-use super::path::Step;
-use super::{MAX_DEPTH, MAX_LENGTH, MAX_PATTERN_LENGTH, MAX_PATTERNS, MAX_STEPS, MAX_TERMS};
+use super::{MAX_DEPTH, MAX_LENGTH, MAX_TERMS};
 
-/// Bytes the compiled form of one regular expression may take.
-const REGEX_BYTES: usize = 1 << 18;
-/// Bytes its cache may take while it runs.
-const REGEX_CACHE_BYTES: usize = 1 << 18;
-/// Deepest nesting inside one regular expression.
-const REGEX_DEPTH: u32 = 32;
-
-/// Builds a regular expression within the bounds. The engine has no backtracking: it takes time linear in the text.
-pub(super) fn regex(pattern: &str, ignores_case: bool) -> Result<Regex, regex::Error> {
-    RegexBuilder::new(pattern)
-        .case_insensitive(ignores_case)
-        .size_limit(REGEX_BYTES)
-        .dfa_size_limit(REGEX_CACHE_BYTES)
-        .nest_limit(REGEX_DEPTH)
-        .build()
-}
-
-/// The pattern with slashes as they are, which between slashes were escaped.
-fn plain_slashes(pattern: &str) -> String {
-    let mut plain = String::with_capacity(pattern.len());
-    let mut chars = pattern.chars();
-    while let Some(char) = chars.next() {
-        match (char, char == '\\') {
-            (_, true) => match chars.next() {
-                Some('/') => plain.push('/'),
-                Some(escaped) => plain.extend(['\\', escaped]),
-                None => plain.push('\\'),
-            },
-            (char, false) => plain.push(char),
-        }
-    }
-    plain
-}
+pub(super) use pattern::regex;
 
 /// Where in the grammar the parser stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -259,104 +227,6 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    /// field = NAME | "ext" "." member | "data" { step }
-    fn field(&mut self, token: &Token<'a>, span: Range<usize>, place: &Place) -> Result<Field> {
-        let &Token::Word(name) = token else {
-            let message = match token {
-                Token::End => "expected a test such as type = node.error",
-                _ => "expected the name of a field",
-            };
-            return Err(self.unexpected(span, message, place));
-        };
-        let steps = self.steps()?;
-        let end =
-            |last: &Option<(Vec<Step>, usize)>| last.as_ref().map_or(span.end, |(_, end)| *end);
-        let whole = span.start..end(&steps);
-        let steps = steps.map(|(steps, _)| steps);
-        match (name, named(name), steps) {
-            ("data", _, steps) => Ok(Field::Data(steps.unwrap_or_default())),
-            ("ext", _, Some(steps)) => match <[Step; 1]>::try_from(steps) {
-                Ok([Step::Member(name)]) => Ok(Field::Extension(name)),
-                _ => Err(self
-                    .lexer
-                    .error(whole, "an attribute has one name: ext.NAME")),
-            },
-            ("ext", ..) => {
-                let message = "expected the name of an attribute: ext.NAME";
-                Err(self
-                    .lexer
-                    .error(span.end..span.end, message)
-                    .expecting(["."]))
-            }
-            (_, Some(attribute), None) => {
-                if attribute == Attribute::Duration && self.duration_at.is_none() {
-                    self.duration_at = Some(span);
-                }
-                Ok(Field::Attribute(attribute))
-            }
-            (_, Some(_), Some(_)) => {
-                let message = format!("{name} has no members: only data has paths");
-                Err(self.lexer.error(span.end..whole.end, message))
-            }
-            (_, None, _) => {
-                let message = if is_keyword(name) {
-                    format!("expected a field, found the word {name}")
-                } else {
-                    format!("there is no field {name}; members of the event's data are data.{name}")
-                };
-                Err(self.unexpected(span, message, place))
-            }
-        }
-    }
-
-    /// step = `"." (NAME | STRING) | "[" (NUMBER | "*" | STRING) "]"`, without spaces before it
-    fn steps(&mut self) -> Result<Option<(Vec<Step>, usize)>> {
-        let mut steps = Vec::new();
-        let mut end = None;
-        while let Some('.' | '[') = self.lexer.peek_char() {
-            let (token, at) = self.lexer.next(Mode::Name)?;
-            let step = if token == Token::Dot {
-                let (token, span) = self.lexer.next(Mode::Name)?;
-                end = Some(span.end);
-                match token {
-                    Token::Word(name) => Step::Member(name.to_owned()),
-                    Token::Text(name) => Step::Member(name),
-                    _ => return Err(self.lexer.error(span, "expected the name of a member")),
-                }
-            } else {
-                let (token, span) = self.lexer.next(Mode::Name)?;
-                let step = match token {
-                    Token::Star => Step::Any,
-                    Token::Text(name) => Step::Member(name),
-                    Token::Word(digits) => {
-                        let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
-                        let index = digits.parse().ok().filter(|_| is_number);
-                        Step::Index(index.ok_or_else(|| {
-                            let message = "expected a number, * or a name in quotes";
-                            self.lexer.error(span, message).expecting(["*"])
-                        })?)
-                    }
-                    _ => {
-                        let message = "expected a number, * or a name in quotes";
-                        return Err(self.lexer.error(span, message).expecting(["*"]));
-                    }
-                };
-                let (token, span) = self.lexer.next(Mode::Name)?;
-                if token != Token::EndBracket {
-                    return Err(self.lexer.error(span, "expected ]").expecting(["]"]));
-                }
-                end = Some(span.end);
-                step
-            };
-            steps.push(step);
-            if steps.len() > MAX_STEPS {
-                let message = format!("a path has at most {MAX_STEPS} steps");
-                return Err(self.lexer.error(at, message));
-            }
-        }
-        Ok(end.map(|end| (steps, end)))
-    }
-
     /// test = COMPARISON value | "contains" value | "matches" REGEX | "in" "(" value { "," value } ")"
     fn test(&mut self, field: &Field) -> Result<Test> {
         let kind = field.kind();
@@ -447,47 +317,5 @@ impl<'a> Parser<'a> {
             return Err(self.unexpected(span, message, &place));
         }
         Ok(value)
-    }
-
-    fn pattern(&mut self) -> Result<Test> {
-        let (token, span) = self.lexer.next(Mode::Regex)?;
-        let (pattern, ignores_case) = match token {
-            Token::Regex {
-                pattern,
-                ignores_case,
-            } => (pattern, ignores_case),
-            Token::Text(pattern) => (plain_slashes(&pattern), false),
-            _ => {
-                let message = "expected a regular expression such as /time.?out/i";
-                return Err(self.lexer.error(span, message).expecting(["/"]));
-            }
-        };
-        self.patterns += 1;
-        if self.patterns > MAX_PATTERNS {
-            let message = format!("a condition has at most {MAX_PATTERNS} regular expressions");
-            return Err(self.lexer.error(span, message));
-        }
-        if pattern.len() > MAX_PATTERN_LENGTH {
-            let message = format!("a regular expression has at most {MAX_PATTERN_LENGTH} bytes");
-            return Err(self.lexer.error(span, message));
-        }
-        match regex(&pattern, ignores_case) {
-            Ok(_) => Ok(Test::Matches {
-                pattern,
-                ignores_case,
-            }),
-            Err(regex::Error::CompiledTooBig(_)) => Err(self
-                .lexer
-                .error(span, "the regular expression is too large when compiled")),
-            Err(error) => {
-                // The last line of the message says what is wrong; those before it draw the pattern again.
-                let text = error.to_string();
-                let reason = text.lines().last().unwrap_or_default();
-                let reason = reason.strip_prefix("error: ").unwrap_or(reason);
-                Err(self
-                    .lexer
-                    .error(span, format!("no regular expression: {reason}")))
-            }
-        }
     }
 }
