@@ -70,7 +70,10 @@ pub use memory::{
     StateValue,
 };
 pub use projection::{Checkpoint, Projection, fold};
-pub use replay::{Breakpoint, Direction, ReplayEngine, ReplaySessionId, ReplayState, ReplayStep};
+pub use replay::{
+    Breakpoint, Direction, LogReplay, Moment, Pace, ReplayEngine, ReplayOptions, ReplayScope,
+    ReplaySessionId, ReplayState, ReplayStep,
+};
 pub use sessions::{Session, Sessions};
 pub use store::{
     AppendBatch, Appended, Capabilities, Cursor, Delivery, EventFilter, EventQuery, EventStore,

@@ -17,6 +17,7 @@ mod memory_store;
 #[cfg(feature = "file")]
 mod recovery;
 #[cfg(feature = "file")]
+mod replay;
 mod retention;
 #[cfg(feature = "file")]
 mod sim_disk;
