@@ -42,8 +42,8 @@ impl Default for ReplayOptions {
             max_events: 2_000_000,
             max_events_in_all: 4_000_000,
             max_breakpoints: 10_000,
-            idle: Duration::from_secs(30 * 60),
-            spare: Duration::from_secs(60),
+            idle: Duration::from_mins(30),
+            spare: Duration::from_mins(1),
         }
     }
 }

@@ -26,7 +26,7 @@ struct Fixture {
 /// Arrival order is not time order: `late` happened second and arrived last.
 async fn fixture(options: ReplayOptions) -> Fixture {
     let clock = Arc::new(ManualClock::new(
-        start().saturating_add(Duration::from_secs(60)),
+        start().saturating_add(Duration::from_mins(1)),
     ));
     let store = Arc::new(MemoryStore::new(
         MemoryStoreOptions::default(),
@@ -267,7 +267,7 @@ fn sessions_expire_and_make_room() {
         assert!(gone.to_string().contains("no replay session"), "{gone}");
         engine.delete(&third).await.unwrap();
         engine.delete(&third).await.unwrap();
-        clock.advance(Duration::from_secs(30 * 60));
+        clock.advance(Duration::from_mins(30));
         assert!(engine.session(&second).await.is_err());
         append(&store, vec![event("fifth", "node.request", 40, 1)]).await;
         let error = create().await.unwrap_err();
@@ -280,7 +280,7 @@ fn what_retention_deleted_is_gone_and_the_rest_goes_on() {
     runtime().block_on(async {
         let directory = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::new(
-            start().saturating_add(Duration::from_secs(60)),
+            start().saturating_add(Duration::from_mins(1)),
         ));
         let options = FileStoreOptions {
             segment_records: 2,
