@@ -63,13 +63,14 @@ async fn append(store: &MemoryStore, items: Vec<Incoming>) {
     assert_eq!(appended.rejected, []);
 }
 
-fn id_of(step: &Option<ReplayStep>) -> Option<(String, usize, usize)> {
-    let step = step.as_ref()?;
-    Some((step.event.event.id().to_string(), step.index, step.total))
+type Passed = (String, usize, usize);
+
+fn id_of(step: Option<&ReplayStep>) -> Option<Passed> {
+    step.map(|step| (step.event.event.id().to_string(), step.index, step.total))
 }
 
-fn at(id: &str, index: usize) -> Option<(String, usize, usize)> {
-    Some((id.to_owned(), index, 4))
+fn at(id: &str, index: usize) -> Passed {
+    (id.to_owned(), index, 4)
 }
 
 fn condition(text: &str) -> Condition {
@@ -90,29 +91,38 @@ fn steps_follow_time_and_return_what_they_pass() {
         let id = engine.create(ReplayScope::default()).await.unwrap();
         append(&store, vec![event("after", "node.request", 5, 1)]).await;
         let (forward, backward) = (Direction::Forward, Direction::Backward);
-        assert_eq!(id_of(&engine.step(&id, backward).await.unwrap()), None);
+        assert_eq!(
+            id_of(engine.step(&id, backward).await.unwrap().as_ref()),
+            None
+        );
         for (name, index) in [("first", 1), ("late", 2), ("third", 3), ("fourth", 4)] {
             assert_eq!(
-                id_of(&engine.step(&id, forward).await.unwrap()),
-                at(name, index)
+                id_of(engine.step(&id, forward).await.unwrap().as_ref()),
+                Some(at(name, index))
             );
         }
-        assert_eq!(id_of(&engine.step(&id, forward).await.unwrap()), None);
+        assert_eq!(
+            id_of(engine.step(&id, forward).await.unwrap().as_ref()),
+            None
+        );
         assert_eq!(engine.session(&id).await.unwrap().index, 4);
         assert_eq!(
-            id_of(&engine.step(&id, backward).await.unwrap()),
-            at("fourth", 3)
+            id_of(engine.step(&id, backward).await.unwrap().as_ref()),
+            Some(at("fourth", 3))
         );
         assert_eq!(
-            id_of(&engine.step(&id, backward).await.unwrap()),
-            at("third", 2)
+            id_of(engine.step(&id, backward).await.unwrap().as_ref()),
+            Some(at("third", 2))
         );
-        assert_eq!(id_of(&engine.jump(&id, 1).await.unwrap()), at("late", 1));
         assert_eq!(
-            id_of(&engine.step(&id, forward).await.unwrap()),
-            at("late", 2)
+            id_of(engine.jump(&id, 1).await.unwrap().as_ref()),
+            Some(at("late", 1))
         );
-        assert_eq!(id_of(&engine.jump(&id, 4).await.unwrap()), None);
+        assert_eq!(
+            id_of(engine.step(&id, forward).await.unwrap().as_ref()),
+            Some(at("late", 2))
+        );
+        assert_eq!(id_of(engine.jump(&id, 4).await.unwrap().as_ref()), None);
         assert_eq!(engine.session(&id).await.unwrap().index, 2);
     });
 }
@@ -204,7 +214,10 @@ fn a_run_stops_at_the_next_breakpoint_in_its_direction() {
         let Fixture { engine, .. } = fixture(ReplayOptions::default()).await;
         let id = engine.create(ReplayScope::default()).await.unwrap();
         let (forward, backward) = (Direction::Forward, Direction::Backward);
-        assert_eq!(id_of(&engine.run(&id, forward).await.unwrap()), None);
+        assert_eq!(
+            id_of(engine.run(&id, forward).await.unwrap().as_ref()),
+            None
+        );
         let mut breakpoints: Vec<Breakpoint> = (0..9_998)
             .map(|number| breakpoint(&format!("b{number}"), &format!("type = never.{number}")))
             .collect();
@@ -216,22 +229,28 @@ fn a_run_stops_at_the_next_breakpoint_in_its_direction() {
             .unwrap();
         assert_eq!(engine.breakpoints(&id).await.unwrap(), breakpoints);
         let hit = engine.run(&id, forward).await.unwrap();
-        assert_eq!(id_of(&hit), at("third", 3));
+        assert_eq!(id_of(hit.as_ref()), Some(at("third", 3)));
         assert_eq!(hit.unwrap().breakpoint.as_deref(), Some("big"));
         let hit = engine.run(&id, forward).await.unwrap();
-        assert_eq!(id_of(&hit), at("fourth", 4));
+        assert_eq!(id_of(hit.as_ref()), Some(at("fourth", 4)));
         assert_eq!(hit.unwrap().breakpoint.as_deref(), Some("reply"));
-        assert_eq!(id_of(&engine.run(&id, forward).await.unwrap()), None);
+        assert_eq!(
+            id_of(engine.run(&id, forward).await.unwrap().as_ref()),
+            None
+        );
         assert_eq!(engine.session(&id).await.unwrap().index, 4);
         assert_eq!(
-            id_of(&engine.run(&id, backward).await.unwrap()),
-            at("fourth", 3)
+            id_of(engine.run(&id, backward).await.unwrap().as_ref()),
+            Some(at("fourth", 3))
         );
         assert_eq!(
-            id_of(&engine.run(&id, backward).await.unwrap()),
-            at("third", 2)
+            id_of(engine.run(&id, backward).await.unwrap().as_ref()),
+            Some(at("third", 2))
         );
-        assert_eq!(id_of(&engine.run(&id, backward).await.unwrap()), None);
+        assert_eq!(
+            id_of(engine.run(&id, backward).await.unwrap().as_ref()),
+            None
+        );
         assert_eq!(engine.session(&id).await.unwrap().index, 2);
         breakpoints.push(breakpoint("one more", "type = x"));
         let error = engine.set_breakpoints(&id, breakpoints).await.unwrap_err();
