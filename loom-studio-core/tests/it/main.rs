@@ -17,6 +17,8 @@ mod memory_store;
 #[cfg(feature = "file")]
 mod recovery;
 #[cfg(feature = "file")]
+mod repeats;
+#[cfg(feature = "file")]
 mod replay;
 mod retention;
 #[cfg(feature = "file")]

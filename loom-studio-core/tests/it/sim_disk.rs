@@ -14,7 +14,7 @@ const ENOSPC: i32 = 28;
 const EIO: i32 = 5;
 
 /// What an operation does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
     Create,
     Rename,
@@ -25,6 +25,11 @@ pub(crate) enum Kind {
     Allocate,
     Sync,
     Map,
+    Read,
+    List,
+    Lock,
+    Open,
+    Len,
 }
 
 /// One line of the log.
@@ -42,6 +47,8 @@ pub(crate) struct Fault {
     kind: Kind,
     /// Ends of the names it is about.
     ending: &'static str,
+    /// Calls that still succeed.
+    before: usize,
     times: usize,
     errno: i32,
 }
@@ -51,6 +58,7 @@ impl Fault {
         Self {
             kind,
             ending,
+            before: 0,
             times: usize::MAX,
             errno: ENOSPC,
         }
@@ -132,6 +140,9 @@ struct State {
     namings: Vec<Naming>,
     log: Vec<Entry>,
     faults: Vec<Fault>,
+    /// Faults that were met.
+    failed: usize,
+    calls: BTreeMap<Kind, usize>,
     operations: usize,
     crash_at: Option<usize>,
     is_crashed: bool,
@@ -185,6 +196,11 @@ impl SimDisk {
 
     pub(crate) fn fail(&self, fault: Fault) {
         self.state().faults.push(fault);
+    }
+
+    /// How many operations of a kind there were.
+    pub(crate) fn calls(&self, kind: Kind) -> usize {
+        self.state().calls.get(&kind).copied().unwrap_or(0)
     }
 
     pub(crate) fn heal(&self) {
@@ -279,11 +295,23 @@ impl State {
         if self.crash_at == Some(self.operations) {
             self.is_crashed = true;
         }
+        self.look(kind, name)
+    }
+
+    /// The part of [`begin`](Self::begin) that operations without a change have too: a power cut leaves them no trace.
+    fn look(&mut self, kind: Kind, name: &str) -> io::Result<()> {
+        *self.calls.entry(kind).or_insert(0) += 1;
         for fault in &mut self.faults {
-            if fault.kind == kind && name.ends_with(fault.ending) && fault.times > 0 {
-                fault.times -= 1;
-                return Err(io::Error::from_raw_os_error(fault.errno));
+            if fault.kind != kind || !name.ends_with(fault.ending) || fault.times == 0 {
+                continue;
             }
+            if fault.before > 0 {
+                fault.before -= 1;
+                continue;
+            }
+            fault.times -= 1;
+            self.failed += 1;
+            return Err(io::Error::from_raw_os_error(fault.errno));
         }
         Ok(())
     }
@@ -324,11 +352,14 @@ fn last_seq(mut bytes: &[u8]) -> Option<u64> {
 
 impl DiskFile for Handle {
     fn len(&self) -> io::Result<u64> {
-        Ok(self.disk.state().files[self.file].present.len() as u64)
+        let mut state = self.disk.state();
+        state.look(Kind::Len, &self.name)?;
+        Ok(state.files[self.file].present.len() as u64)
     }
 
     fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
-        let state = self.disk.state();
+        let mut state = self.disk.state();
+        state.look(Kind::Read, &self.name)?;
         let offset = usize::try_from(offset).unwrap();
         let content = state.files[self.file]
             .present
@@ -422,7 +453,9 @@ impl SimDisk {
 
 impl Disk for SimDisk {
     fn list_unsorted(&self) -> io::Result<Vec<String>> {
-        Ok(self.state().names.keys().cloned().collect())
+        let mut state = self.state();
+        state.look(Kind::List, "")?;
+        Ok(state.names.keys().cloned().collect())
     }
 
     fn create(&self, name: &str) -> io::Result<Arc<dyn DiskFile>> {
@@ -436,7 +469,10 @@ impl Disk for SimDisk {
     }
 
     fn open(&self, name: &str) -> io::Result<Arc<dyn DiskFile>> {
-        let file = self.state().names.get(name).copied();
+        let mut state = self.state();
+        state.look(Kind::Open, name)?;
+        let file = state.names.get(name).copied();
+        drop(state);
         file.map(|file| self.handle(file, name))
             .ok_or_else(|| io::ErrorKind::NotFound.into())
     }
@@ -464,6 +500,7 @@ impl Disk for SimDisk {
 
     fn lock(&self, _: &str, _: &str) -> io::Result<Box<dyn fmt::Debug + Send + Sync>> {
         let mut state = self.state();
+        state.look(Kind::Lock, "")?;
         if std::mem::replace(&mut state.is_locked, true) {
             return Err(io::Error::new(io::ErrorKind::WouldBlock, "this process"));
         }

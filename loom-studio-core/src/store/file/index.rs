@@ -103,6 +103,14 @@ impl Index<'_> {
         }
     }
 
+    /// Rows that may hold the event with an id from a sender. However many events share the id, hardly more are given than share all three.
+    pub(super) fn named(self, hash: u64, workspace: &str, from: &str) -> Vec<u32> {
+        match self {
+            Self::Tail(index) => index.named(hash, workspace, from),
+            Self::Sealed(index) => index.named(hash, workspace, from),
+        }
+    }
+
     fn union(self, field: Field, pattern: &Pattern) -> RoaringBitmap {
         match self {
             Self::Tail(index) => index.union(field, pattern),

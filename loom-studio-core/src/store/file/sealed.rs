@@ -20,6 +20,8 @@ const SECTION_BYTES: usize = 24;
 const SECTIONS: usize = 11;
 const FRAME_BYTES: usize = 40;
 const STRING_BYTES: usize = 20;
+/// So many records are read sooner than bitmaps are intersected.
+const FEW_ROWS: usize = 4;
 
 const BLOCKS: usize = 0;
 const TIMES: usize = 1;
@@ -150,6 +152,11 @@ fn assemble(meta: &SegmentMeta, sections: &[Vec<u8>; SECTIONS]) -> Vec<u8> {
         file.extend_from_slice(section);
     }
     file
+}
+
+/// The row of an entry under a hash.
+fn row_of(entry: [u8; 8]) -> u32 {
+    (u64::from_le_bytes(entry) & ((1 << ROW_BITS) - 1)) as u32
 }
 
 /// The kept bits of a hash, in place.
@@ -333,17 +340,41 @@ impl SealedIndex {
     }
 
     pub(super) fn lookup(&self, key: Key, hash: u64) -> Vec<u32> {
+        self.with_hash(key, hash)
+            .iter()
+            .copied()
+            .map(row_of)
+            .collect()
+    }
+
+    /// The entries of a hash, by row.
+    fn with_hash(&self, key: Key, hash: u64) -> &[[u8; 8]] {
         let (words, _) = self.section(FIRST_KEY + key as usize).as_chunks::<8>();
         let wanted = pack(hash);
         let start = words.partition_point(|word| u64::from_le_bytes(*word) < wanted);
-        let same = words
-            .get(start..)
-            .unwrap_or_default()
-            .iter()
-            .map(|word| u64::from_le_bytes(*word));
-        same.take_while(|word| word >> ROW_BITS == wanted >> ROW_BITS)
-            .map(|word| (word & ((1 << ROW_BITS) - 1)) as u32)
-            .collect()
+        let rest = words.get(start..).unwrap_or_default();
+        let end = rest.partition_point(|word| pack(u64::from_le_bytes(*word)) <= wanted);
+        rest.get(..end).unwrap_or_default()
+    }
+
+    /// Rows with an id's hash, and where those are more than a few, with a workspace and a node as well.
+    pub(super) fn named(&self, hash: u64, workspace: &str, node: &str) -> Vec<u32> {
+        let with_hash = self.with_hash(Key::Id, hash);
+        if with_hash.len() <= FEW_ROWS {
+            return with_hash.iter().copied().map(row_of).collect();
+        }
+        let rows_with = |field, text: &str| self.union(field, &Pattern::Exact(text.to_owned()));
+        let mut rows = rows_with(Field::Node, node);
+        if rows.is_empty() {
+            return Vec::new();
+        }
+        rows &= rows_with(Field::Workspace, workspace);
+        let has_hash = |row: &u32| {
+            with_hash
+                .binary_search_by_key(row, |entry| row_of(*entry))
+                .is_ok()
+        };
+        rows.iter().filter(has_hash).collect()
     }
 
     pub(super) fn union(&self, field: Field, pattern: &Pattern) -> RoaringBitmap {

@@ -11,7 +11,7 @@ use super::block::Block;
 use super::bloom::Slot;
 use super::bytes::checksum;
 use super::disk::DiskFile;
-use super::index::{Candidates, FrameEntry, Hasher, Index, Key, candidates};
+use super::index::{Candidates, FrameEntry, Hasher, Index, candidates};
 use super::sealed::{SealedIndex, SegmentMeta};
 use super::tail_index::TailIndex;
 use crate::error::{Error, ErrorKind, Result};
@@ -101,10 +101,6 @@ impl Segment {
 
     pub(super) fn candidates(&self, filter: &EventFilter, hasher: Hasher) -> Candidates {
         self.ask(|index| candidates(index, filter, hasher))
-    }
-
-    pub(super) fn lookup(&self, key: Key, hash: u64) -> Vec<u32> {
-        self.ask(|index| index.lookup(key, hash))
     }
 
     pub(super) fn observed(&self, seq: u64) -> Vec<u32> {

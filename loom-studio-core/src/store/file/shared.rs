@@ -13,13 +13,13 @@ use tokio::sync::watch;
 use super::FileStoreOptions;
 use super::bloom::{Filters, Slot, bits_for};
 use super::disk::Disk;
-use super::index::{Hasher, Key};
+use super::index::Hasher;
 use super::pending::{Known, Pending};
 use super::sealed::{self, Check, SealedIndex};
 use super::segment::{Blocks, Segment, SegmentIndex, index_name, log_name};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::{Event, Observation, Record, Stamps};
+use crate::event::{Event, NodeId, Observation, Record, Stamps};
 use crate::ids::{Epoch, Seq};
 use crate::store::StoredRecord;
 
@@ -385,8 +385,9 @@ impl Shared {
             let tails = tails.filter_map(|first_seq| state.segments.get(first_seq));
             tails.chain(sealed).cloned().collect()
         };
+        let from = NodeId::normalize(source);
         for segment in candidates {
-            let rows = segment.lookup(Key::Id, hash);
+            let rows = segment.ask(|index| index.named(hash, workspace, &from));
             self.check_index(&segment)?;
             for row in rows {
                 let seq = segment.first_seq + u64::from(row);

@@ -207,20 +207,50 @@ impl TailIndex {
 
     /// Rows with an equal hash, in order.
     pub(super) fn lookup(&self, key: Key, hash: u64) -> Vec<u32> {
-        let slot = key as usize;
-        let mut next = self
-            .last
-            .get(slot)
-            .and_then(|last| last.get(&hash))
-            .copied()
-            .unwrap_or(NONE);
-        let mut rows = Vec::new();
-        while let Some(row) = self.rows.get(next as usize) {
-            rows.push(next);
-            next = row.before.get(slot).copied().unwrap_or(NONE);
-        }
+        let mut rows: Vec<u32> = self.newest_first(key, hash).collect();
         rows.reverse();
         rows
+    }
+
+    fn newest_first(&self, key: Key, hash: u64) -> impl Iterator<Item = u32> {
+        let slot = key as usize;
+        let newest = self.last.get(slot).and_then(|last| last.get(&hash));
+        std::iter::successors(newest.copied(), move |row| {
+            self.rows.get(*row as usize)?.before.get(slot).copied()
+        })
+        .take_while(|row| *row != NONE)
+    }
+
+    /// Rows with an id's hash, a workspace and a node. Takes as long as the rarest of the three has rows.
+    pub(super) fn named(&self, hash: u64, workspace: &str, node: &str) -> Vec<u32> {
+        let rows_with = |field, text| Some(&self.bitmaps.get(self.find(field, text)?)?.2);
+        let both = rows_with(Field::Workspace, workspace).zip(rows_with(Field::Node, node));
+        let Some((workspace, node)) = both else {
+            return Vec::new();
+        };
+        let (few, many) = if workspace.len() < node.len() {
+            (workspace, node)
+        } else {
+            (node, workspace)
+        };
+        let bound = usize::try_from(few.len()).unwrap_or(usize::MAX);
+        let mut with_hash: Vec<u32> = self
+            .newest_first(Key::Id, hash)
+            .take(bound.saturating_add(1))
+            .collect();
+        if with_hash.len() > bound {
+            let has_hash = |row: &u32| {
+                let row = self.rows.get(*row as usize);
+                row.is_some_and(|row| row.has[0] && row.hashes[0] == hash)
+            };
+            return few
+                .iter()
+                .filter(|row| many.contains(*row) && has_hash(row))
+                .collect();
+        }
+        with_hash.retain(|row| few.contains(*row) && many.contains(*row));
+        with_hash.reverse();
+        with_hash
     }
 
     pub(super) fn union(&self, field: Field, pattern: &Pattern) -> RoaringBitmap {
