@@ -7,6 +7,8 @@ mod crash;
 mod differential;
 mod events;
 #[cfg(feature = "file")]
+mod faults;
+#[cfg(feature = "file")]
 mod file_store;
 #[cfg(feature = "file")]
 mod format;

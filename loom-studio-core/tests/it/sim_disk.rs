@@ -64,6 +64,11 @@ impl Fault {
         }
     }
 
+    /// So many calls succeed first.
+    pub(crate) fn after_calls(self, before: usize) -> Self {
+        Self { before, ..self }
+    }
+
     pub(crate) fn broken(kind: Kind, ending: &'static str) -> Self {
         Self {
             errno: EIO,
@@ -201,6 +206,11 @@ impl SimDisk {
     /// How many operations of a kind there were.
     pub(crate) fn calls(&self, kind: Kind) -> usize {
         self.state().calls.get(&kind).copied().unwrap_or(0)
+    }
+
+    /// How many operations failed because they were told to.
+    pub(crate) fn failed(&self) -> usize {
+        self.state().failed
     }
 
     pub(crate) fn heal(&self) {

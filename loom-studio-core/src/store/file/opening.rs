@@ -91,7 +91,10 @@ impl Opening {
             // Of no harm should it stay: the next open passes over it as well.
             let _ = self.disk.remove(&log_name(first_seq));
         }
-        Ok(())
+        // The process before may have ended after it made a file and before the name was durable. What is acknowledged from now on must not go with the name.
+        self.disk
+            .sync_dir()
+            .map_err(|error| failed("cannot sync the data directory", error))
     }
 
     fn load_segment(&mut self, first_seq: u64, is_last: bool) -> Result<u32> {

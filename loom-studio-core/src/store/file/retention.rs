@@ -75,10 +75,13 @@ fn bytes_of(segment: &Segment) -> u64 {
     segment.meta().log_bytes + index_bytes
 }
 
-/// Deletes a segment's files, then hides it. A failed deletion leaves it in place for the next run, and a crash in between leaves files that the next open takes up again:
+/// Deletes a segment's files, then hides it. Not before the deletion of the one in front is durable: a power cut must not bring that back alone. A failed deletion leaves it in place for the next run, and a crash in between leaves files that the next open takes up again:
 /// there is never a hole in front of a segment that stays. Readers in flight keep the open file.
 fn delete(shared: &Shared, first_seq: u64) -> Result<()> {
     let cannot = |error| failed(&format!("cannot delete {}", log_name(first_seq)), error);
+    if shared.has_unsynced_deletion.swap(true, Ordering::Relaxed) {
+        shared.disk.sync_dir().map_err(cannot)?;
+    }
     for name in [index_name(first_seq), log_name(first_seq)] {
         match shared.disk.remove(&name) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(cannot(error)),
@@ -96,5 +99,7 @@ fn delete(shared: &Shared, first_seq: u64) -> Result<()> {
         }
         state.unsealed.remove(&first_seq);
     }
-    shared.disk.sync_dir().map_err(cannot)
+    shared.disk.sync_dir().map_err(cannot)?;
+    shared.has_unsynced_deletion.store(false, Ordering::Relaxed);
+    Ok(())
 }

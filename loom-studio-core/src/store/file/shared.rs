@@ -1,7 +1,7 @@
 //! What the store's front, its writer and its readers have in common.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{
     Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
@@ -39,6 +39,8 @@ pub(super) struct Shared {
     pending: Mutex<Pending>,
     wake: Condvar,
     durable: AtomicU64,
+    /// Retention has deleted files, and the directory is not synced since.
+    pub(super) has_unsynced_deletion: AtomicBool,
     head: Mutex<Option<watch::Sender<Seq>>>,
     full: SyncSender<Option<Arc<Segment>>>,
     full_queue: Mutex<Receiver<Option<Arc<Segment>>>>,
@@ -100,6 +102,7 @@ impl Shared {
             pending: Mutex::new(Pending::new(next_seq, options.block_bytes, Hasher(epoch.0))),
             wake: Condvar::new(),
             durable: AtomicU64::new(next_seq - 1),
+            has_unsynced_deletion: AtomicBool::new(false),
             head: Mutex::new(Some(head)),
             full,
             full_queue: Mutex::new(full_queue),
