@@ -42,13 +42,14 @@ justfile() {
 
 fmt() {
   cargo fmt --all --check
+  cargo fmt --manifest-path fuzz/Cargo.toml --check
 }
 
 clippy() {
   # A feature set that nobody builds rots. Libraries alone here: test targets switch features on.
   local features
   for features in '' --no-default-features '--no-default-features --features file' '--no-default-features --features cloudevents' \
-    '--no-default-features --features conformance' --all-features; do
+    '--no-default-features --features conformance' '--no-default-features --features fuzzing' --all-features; do
     # shellcheck disable=SC2086 # the words of one set
     run_clippy -p loom-studio-core --lib $features
   done
@@ -57,6 +58,8 @@ clippy() {
   run_clippy -p loom-studio-py --no-default-features
   run_clippy -p loom-studio-py
   run_clippy --workspace --all-targets
+  # The fuzz targets are a workspace of their own. What they do is tested by `cargo test`; here they need only build.
+  run_clippy --manifest-path fuzz/Cargo.toml --target-dir "$work/fuzz" --bins
 }
 
 run_clippy() {

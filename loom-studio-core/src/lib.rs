@@ -27,7 +27,7 @@
 //! ```
 
 #![cfg_attr(
-    not(any(test, feature = "conformance")),
+    not(any(test, feature = "conformance", feature = "fuzzing")),
     warn(
         clippy::unwrap_used,
         clippy::expect_used,
@@ -42,6 +42,9 @@ mod condition;
 pub mod conformance;
 mod error;
 mod event;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod ids;
 mod links;
 mod memory;

@@ -24,6 +24,10 @@ pub use cursor::Cursor;
 pub(crate) use cursor::Position;
 #[cfg(feature = "file")]
 pub use file::{Disk, DiskFile, FileStore, FileStoreOptions, OpenReport, VerifyReport, verify};
+#[cfg(feature = "fuzzing")]
+pub(crate) use file::{first_frame, reseal_frame, reseal_index};
+#[cfg(feature = "fuzzing")]
+pub use file::{frame, index};
 pub use filter::{EventFilter, Pattern, TimeRange};
 pub use memory::{MemoryStore, MemoryStoreOptions};
 pub use query::{EventQuery, Order, Page, StoredEvent, Total};

@@ -13,6 +13,8 @@ mod file_store;
 #[cfg(feature = "file")]
 mod format;
 #[cfg(feature = "file")]
+mod fuzzed;
+#[cfg(feature = "file")]
 mod kill;
 mod laws;
 mod memory_store;

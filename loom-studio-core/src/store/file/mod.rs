@@ -10,6 +10,8 @@ mod bytes;
 mod disk;
 mod following;
 mod frame;
+#[cfg(feature = "fuzzing")]
+mod fuzzing;
 mod gather;
 mod index;
 mod opening;
@@ -54,6 +56,10 @@ use crate::event::{EventKey, EventLimits};
 use crate::ids::{Epoch, Seq};
 
 pub use disk::{Disk, DiskFile};
+#[cfg(feature = "fuzzing")]
+pub(crate) use fuzzing::{first_frame, reseal_frame, reseal_index};
+#[cfg(feature = "fuzzing")]
+pub use fuzzing::{frame, index};
 pub use verify::{VerifyReport, verify};
 
 /// How a [`FileStore`] works. The defaults suit a development machine and a small server alike.

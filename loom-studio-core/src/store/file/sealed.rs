@@ -9,7 +9,7 @@ use roaring::RoaringBitmap;
 
 use super::bloom::Filter;
 use super::bytes::{Reader, checksum};
-use super::frame::VERSION;
+use super::frame::{MAX_BLOCK_BYTES, VERSION};
 use super::index::{Field, FrameEntry, HASH_BITS, Key, ROW_BITS};
 use super::tail_index::TailIndex;
 use crate::store::Pattern;
@@ -245,7 +245,8 @@ impl SealedIndex {
             }
         }
         let section = |index: usize| file.get(sections.get(index)?.clone());
-        if section(TIMES)?.len() != meta.rows as usize * 8 {
+        let is_counted = meta.events <= meta.rows && meta.rows <= MAX_ROWS;
+        if !is_counted || section(TIMES)?.len() != meta.rows as usize * 8 {
             return None;
         }
         read_meta(section(META)?, &mut meta)?;
@@ -261,13 +262,30 @@ impl SealedIndex {
             sections,
             map,
         };
-        let (mut min_time, mut max_time) = (i64::MAX, i64::MIN);
-        index.each_frame(&mut |frame, _| {
-            min_time = min_time.min(frame.min_time);
-            max_time = max_time.max(frame.max_time);
-        });
-        (index.min_time, index.max_time) = (min_time, max_time);
+        index.check_frames()?;
         Some(index)
+    }
+
+    /// Bounds what the table of blocks leads to, be its checksum right or not, and takes in the bounds of time.
+    fn check_frames(&mut self) -> Option<()> {
+        let (mut next_row, mut end) = (0, 0);
+        for index in 0..self.frames() {
+            let frame = self.frame(index)?;
+            let is_next = match index {
+                0 => frame.first_row == 0,
+                _ => frame.first_row > next_row,
+            };
+            let body_end = frame.body_offset.checked_add(frame.body_bytes.into())?;
+            let is_within = frame.body_offset >= end && body_end <= self.meta.log_bytes;
+            let is_small = frame.body_bytes.max(frame.block_bytes) <= MAX_BLOCK_BYTES;
+            if !(is_next && is_within && is_small) {
+                return None;
+            }
+            (next_row, end) = (frame.first_row, body_end);
+            self.min_time = self.min_time.min(frame.min_time);
+            self.max_time = self.max_time.max(frame.max_time);
+        }
+        (next_row < self.meta.rows && self.frames() > 0).then_some(())
     }
 
     fn section(&self, index: usize) -> &[u8] {

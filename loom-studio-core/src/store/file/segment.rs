@@ -28,10 +28,13 @@ pub(super) fn index_name(first_seq: u64) -> String {
     format!("seg-{first_seq:020}.idx")
 }
 
-/// The first seq in a log's name.
+/// The first seq in a log's name. Zero is none, and one near the end of numbers was never given.
 pub(super) fn parse_log_name(name: &str) -> Option<u64> {
     let digits = name.strip_prefix("seg-")?.strip_suffix(".log")?;
-    (digits.len() == 20).then(|| digits.parse().ok())?
+    let first_seq = (digits.len() == 20).then(|| digits.parse().ok())??;
+    (1..=u64::MAX >> 1)
+        .contains(&first_seq)
+        .then_some(first_seq)
 }
 
 /// A segment as readers share it. Sealing puts another one in its place; a reader in flight finishes on the old.
