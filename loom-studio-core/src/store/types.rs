@@ -168,4 +168,37 @@ pub struct StoreStats {
     pub oldest_received: Option<Timestamp>,
     /// Records that left by retention or bounds since the store was opened.
     pub dropped_records: u64,
+    /// Segments, the one that is written to included; 0 for a store without any.
+    pub segments: u64,
+    /// Bytes of JSON text stored durably since the store was opened; 0, like the figures below, for a store that isn't durable.
+    pub accepted_bytes: u64,
+    /// Bytes written to the disk since the store was opened, indexes included.
+    pub written_bytes: u64,
+    /// Commit groups (one sync each) since the store was opened.
+    pub groups: u64,
+    /// Records in those groups.
+    pub group_records: u64,
+    /// Bytes written in those groups.
+    pub group_bytes: u64,
+}
+
+impl StoreStats {
+    /// Bytes written to the disk per byte of JSON text accepted, since the store was opened; `None` before the first.
+    pub fn write_amplification(&self) -> Option<f64> {
+        ratio(self.written_bytes, self.accepted_bytes)
+    }
+
+    /// Mean records of a commit group since the store was opened; `None` before the first.
+    pub fn mean_group_records(&self) -> Option<f64> {
+        ratio(self.group_records, self.groups)
+    }
+
+    /// Mean bytes of a commit group since the store was opened; `None` before the first.
+    pub fn mean_group_bytes(&self) -> Option<f64> {
+        ratio(self.group_bytes, self.groups)
+    }
+}
+
+fn ratio(part: u64, whole: u64) -> Option<f64> {
+    (whole > 0).then(|| part as f64 / whole as f64)
 }

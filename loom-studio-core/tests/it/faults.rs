@@ -214,3 +214,88 @@ fn any_failed_operation_is_named_or_survived() {
         }
     });
 }
+
+/// An index whose write never ends holds up nobody; but until it ends the directory is in use.
+#[test]
+fn a_stuck_disk_does_not_hold_up_closing() {
+    let disk = SimDisk::default();
+    let store = open(&disk).unwrap();
+    disk.stick(Some(".tmp"));
+    let items = named((0..72).map(|number| format!("e{number}")));
+    runtime().block_on(async {
+        for items in items.chunks(6) {
+            store.append(batch(items)).await.unwrap();
+        }
+    });
+    let (closed, is_closed) = std::sync::mpsc::sync_channel(1);
+    std::thread::spawn(move || {
+        drop(store);
+        closed.send(()).unwrap();
+    });
+    is_closed
+        .recv_timeout(Duration::from_mins(1))
+        .expect("closing waits for the disk");
+    assert_eq!(open(&disk).unwrap_err().kind(), ErrorKind::Closed);
+    disk.stick(None);
+    runtime().block_on(async {
+        let store = loop {
+            match open(&disk) {
+                Ok(store) => break store,
+                Err(error) => assert_eq!(error.kind(), ErrorKind::Closed, "{error}"),
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        };
+        assert_eq!(store.stats().await.unwrap().events, 72);
+    });
+}
+
+/// Every byte that reaches the disk is counted, and every byte of text that was acknowledged.
+#[test]
+fn what_is_written_is_counted() {
+    let disk = SimDisk::default();
+    runtime().block_on(async {
+        let store = open(&disk).unwrap();
+        let stats = store.stats().await.unwrap();
+        assert_eq!((stats.segments, stats.accepted_bytes), (1, 0));
+        assert_eq!(stats.write_amplification(), None);
+        assert_eq!(stats.mean_group_records(), None);
+        let items = named((0..60).map(|number| format!("e{number}")));
+        for items in items.chunks(6) {
+            store.append(batch(items)).await.unwrap();
+        }
+        // Known already, so nothing of it is stored.
+        store.append(batch(&items[..6])).await.unwrap();
+        let texts: usize = items.iter().map(Bytes::len).sum();
+        let accepted = store.stats().await.unwrap().accepted_bytes;
+        assert_eq!(accepted, texts as u64);
+        drop(store);
+        let files = disk.contents();
+        let on_disk: usize = files
+            .iter()
+            .filter(|(name, _)| name.starts_with("seg-"))
+            .map(|(_, content)| content.len())
+            .sum();
+        let store = open(&disk).unwrap();
+        let stats = store.stats().await.unwrap();
+        assert_eq!((stats.segments, stats.groups), (3, 0));
+        drop(store);
+
+        let disk = SimDisk::default();
+        let store = open(&disk).unwrap();
+        for items in items.chunks(6) {
+            store.append(batch(items)).await.unwrap();
+        }
+        let mut stats = store.stats().await.unwrap();
+        while stats.written_bytes < on_disk as u64 {
+            // The last index is on its way.
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            stats = store.stats().await.unwrap();
+        }
+        assert_eq!(stats.written_bytes, on_disk as u64);
+        assert_eq!((stats.groups, stats.group_records), (10, 60));
+        assert_eq!(stats.mean_group_records(), Some(6.0));
+        let amplification = stats.write_amplification().unwrap();
+        assert_eq!(amplification, on_disk as f64 / texts as f64);
+        assert!(stats.group_bytes < stats.written_bytes);
+    });
+}

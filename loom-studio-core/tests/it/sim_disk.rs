@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use loom_studio_core::{Disk, DiskFile};
 
@@ -148,6 +148,8 @@ struct State {
     /// Faults that were met.
     failed: usize,
     calls: BTreeMap<Kind, usize>,
+    /// Syncs of names that end so wait.
+    stuck: Option<&'static str>,
     operations: usize,
     crash_at: Option<usize>,
     is_crashed: bool,
@@ -156,7 +158,7 @@ struct State {
 
 /// The disk; clones are the same disk.
 #[derive(Clone, Default)]
-pub(crate) struct SimDisk(Arc<Mutex<State>>);
+pub(crate) struct SimDisk(Arc<Mutex<State>>, Arc<Condvar>);
 
 impl fmt::Debug for SimDisk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -201,6 +203,12 @@ impl SimDisk {
 
     pub(crate) fn fail(&self, fault: Fault) {
         self.state().faults.push(fault);
+    }
+
+    /// Syncs of such names wait until told otherwise.
+    pub(crate) fn stick(&self, ending: Option<&'static str>) {
+        self.state().stuck = ending;
+        self.1.notify_all();
     }
 
     /// How many operations of a kind there were.
@@ -415,7 +423,12 @@ impl DiskFile for Handle {
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        let mut state = self.disk.state();
+        let is_stuck = |state: &mut State| {
+            let stuck = state.stuck;
+            stuck.is_some_and(|ending| self.name.ends_with(ending))
+        };
+        let state = self.disk.1.wait_while(self.disk.state(), is_stuck);
+        let mut state = state.unwrap_or_else(PoisonError::into_inner);
         state.begin(Kind::Sync, &self.name)?;
         let seq = state.files[self.file].last_seq;
         state.end(Kind::Sync, &self.name, seq)?;

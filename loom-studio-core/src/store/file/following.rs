@@ -1,6 +1,6 @@
 //! What subscriptions read, and what the store says of itself.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 
@@ -102,7 +102,15 @@ impl Shared {
         } else {
             Seq(first)
         };
-        stats.dropped_records = self.counters.deleted.load(Ordering::Relaxed);
+        let counters = &self.counters;
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        stats.dropped_records = count(&counters.deleted);
+        stats.segments = segments.len() as u64;
+        stats.accepted_bytes = count(&counters.json_bytes);
+        stats.groups = count(&counters.groups);
+        stats.group_records = count(&counters.group_records);
+        stats.group_bytes = count(&counters.group_bytes);
+        stats.written_bytes = stats.group_bytes + count(&counters.other_bytes);
         stats
     }
 }

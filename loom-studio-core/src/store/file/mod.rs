@@ -33,6 +33,7 @@ mod writer;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -111,7 +112,7 @@ pub struct OpenReport {
     pub torn_bytes: u64,
 }
 
-/// An [`EventStore`] in a directory. Dropping it commits what was appended and joins its threads.
+/// An [`EventStore`] in a directory. Dropping it commits what was appended, and waits at most seconds for indexes that are being written.
 #[derive(Debug)]
 pub struct FileStore {
     shared: Arc<Shared>,
@@ -119,9 +120,20 @@ pub struct FileStore {
     report: OpenReport,
     space: Arc<Semaphore>,
     head: watch::Receiver<Seq>,
-    threads: Mutex<Vec<JoinHandle<()>>>,
-    _lock: Box<dyn fmt::Debug + Send + Sync>,
+    threads: Mutex<Threads>,
+    _lock: Arc<dyn fmt::Debug + Send + Sync>,
 }
+
+/// What closing waits for.
+#[derive(Debug)]
+struct Threads {
+    writing: Option<JoinHandle<()>>,
+    /// Disconnected once the sealing thread has ended.
+    sealed: Receiver<()>,
+}
+
+/// How long closing waits for indexes that are being written: a stuck disk must not hold up whoever drops a store.
+const SEALING_AT_CLOSE: Duration = Duration::from_secs(5);
 
 impl FileStore {
     /// Opens the log in a directory, and begins one where there is none.
@@ -150,17 +162,22 @@ impl FileStore {
         clock: Arc<dyn Clock>,
         ids: &dyn IdSource,
     ) -> Result<Self> {
-        let lock = lock(&*disk, path)?;
+        let lock: Arc<dyn fmt::Debug + Send + Sync> = Arc::from(lock(&*disk, path)?);
         let mut opening = Opening::new(disk, options, clock, ids)?;
         opening.load()?;
         let (shared, resume, report) = opening.finish()?;
         let head = shared.1;
         let shared = shared.0;
         let writer = Writer::new(Arc::clone(&shared), resume);
-        let sealing = {
-            let shared = Arc::clone(&shared);
-            spawn("loom-studio-seal", move || shared.seal_as_they_come())?
-        };
+        let (sealing, sealed) = sync_channel::<()>(0);
+        {
+            let (shared, lock) = (Arc::clone(&shared), Arc::clone(&lock));
+            spawn("loom-studio-seal", move || {
+                // The lock goes first: who waits for the other may open the directory at once.
+                let _until_ended = (lock, sealing);
+                shared.seal_as_they_come();
+            })?;
+        }
         let writing = spawn("loom-studio-write", move || writer.run())?;
         Ok(Self {
             space: Arc::new(Semaphore::new(options.max_pending_bytes as usize)),
@@ -168,7 +185,10 @@ impl FileStore {
             path: path.to_owned(),
             report,
             head,
-            threads: Mutex::new(vec![writing, sealing]),
+            threads: Mutex::new(Threads {
+                writing: Some(writing),
+                sealed,
+            }),
             _lock: lock,
         })
     }
@@ -205,22 +225,16 @@ impl Drop for FileStore {
     fn drop(&mut self) {
         self.shared.pending().closing = true;
         self.shared.wake();
-        let mut threads =
-            std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner))
-                .into_iter();
+        let threads = self.threads.get_mut();
+        let Threads { writing, sealed } = threads.unwrap_or_else(PoisonError::into_inner);
         // The writer first: it commits what is pending and hands over what is full.
-        let join = |thread: Option<JoinHandle<()>>| {
-            if let Some(thread) = thread {
-                // A panic there has ended the thread; there is nothing left to do for it.
-                let _ = thread.join();
-            }
-        };
-        join(threads.next());
-        let sealing = threads.next();
-        if sealing.as_ref().is_some_and(|thread| !thread.is_finished()) {
-            self.shared.end_sealing();
+        if let Some(writing) = writing.take() {
+            // A panic there has ended the thread; there is nothing left to do for it.
+            let _ = writing.join();
         }
-        join(sealing);
+        self.shared.end_sealing();
+        // Nothing is ever sent: the other end goes with the thread. An index that isn't written by then is built by the next open, which has to wait for the thread: it holds the lock too.
+        let _ = sealed.recv_timeout(SEALING_AT_CLOSE);
         self.shared.close_head();
     }
 }
@@ -278,7 +292,15 @@ impl EventStore for FileStore {
     }
 
     async fn query(&self, query: &EventQuery) -> Result<Page> {
-        search::run(&self.shared, query).await
+        loop {
+            let before = self.shared.rebuilt();
+            match search::run(&self.shared, query).await {
+                // It met a damaged index, which has been built anew.
+                Err(error)
+                    if error.kind() == ErrorKind::Corrupt && self.shared.rebuilt() > before => {}
+                answer => return answer,
+            }
+        }
     }
 
     async fn get(&self, seq: Seq) -> Result<Option<StoredRecord>> {

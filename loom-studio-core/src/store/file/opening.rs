@@ -77,6 +77,7 @@ impl Opening {
         }
         let (firsts, abandoned) = recovery::segments(&*self.disk, &self.names)?;
         let mut expected: Option<u64> = None;
+        let mut filled = Vec::new();
         for (index, first_seq) in firsts.iter().copied().enumerate() {
             if expected.is_some_and(|expected| expected != first_seq) {
                 let message = format!("records are missing before {}", log_name(first_seq));
@@ -86,10 +87,16 @@ impl Opening {
             let rows = self.load_segment(first_seq, is_last)?;
             self.report.records += u64::from(rows);
             expected = Some(first_seq + u64::from(rows));
+            filled.push(first_seq..first_seq + u64::from(rows));
+        }
+        for first_seq in &abandoned {
+            recovery::check_abandoned(*first_seq, &filled)?;
         }
         for first_seq in abandoned {
-            // Of no harm should it stay: the next open passes over it as well.
-            let _ = self.disk.remove(&log_name(first_seq));
+            let name = log_name(first_seq);
+            self.disk
+                .remove(&name)
+                .map_err(|error| failed(&format!("cannot delete {name}"), error))?;
         }
         // The process before may have ended after it made a file and before the name was durable. What is acknowledged from now on must not go with the name.
         self.disk
@@ -124,7 +131,8 @@ impl Opening {
         }
         let hasher = Hasher(self.epoch.0);
         let Some(scanned) = recovery::scan(&*file, first_seq, self.epoch, hasher)? else {
-            // Its header was never written, so nothing in it was ever acknowledged.
+            // Its header was never written, so nothing in it was ever acknowledged; unless it stands alone, and not at the beginning: those before it are deleted only when it has one.
+            recovery::check_abandoned(first_seq, &[])?;
             self.disk.remove(&name).map_err(cannot)?;
             return Ok(0);
         };

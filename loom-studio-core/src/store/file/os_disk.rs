@@ -28,9 +28,23 @@ impl OsDisk {
     }
 }
 
-/// Every error says which file it is about.
+/// An error that says which file it is about.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {cause}", path.display())]
+struct Named {
+    path: PathBuf,
+    cause: String,
+}
+
 fn named(path: &Path, error: &io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+    let (path, cause) = (path.to_owned(), error.to_string());
+    io::Error::new(error.kind(), Named { path, cause })
+}
+
+/// What went wrong, for those who need not know where the files are.
+pub(super) fn without_path(error: &io::Error) -> String {
+    let named = error.get_ref().and_then(|inner| inner.downcast_ref());
+    named.map_or_else(|| error.to_string(), |named: &Named| named.cause.clone())
 }
 
 #[derive(Debug)]

@@ -1,6 +1,7 @@
 //! Opening: which files there are, what of them is committed, and what a crash left behind.
 
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::block::{Block, EventSymbols};
@@ -94,6 +95,22 @@ pub(super) fn segments(disk: &dyn Disk, names: &[String]) -> Result<(Vec<u64>, V
         filled.extend(bare.pop());
     }
     Ok((filled, bare))
+}
+
+/// A log no longer than a header is one that was being begun, if all before its first seq is stored: in `filled`, the ranges of the other segments, or nowhere because there was nothing.
+///
+/// # Errors
+/// `Corrupt` when there were records in it: a later segment is begun only once those of the one before are synced.
+pub(super) fn check_abandoned(first_seq: u64, filled: &[Range<u64>]) -> Result<()> {
+    let is_continued = |range: &Range<u64>| range.start < first_seq && first_seq <= range.end;
+    let is_first = first_seq == 1 && filled.is_empty();
+    if is_first || filled.iter().any(is_continued) {
+        return Ok(());
+    }
+    Err(corrupt(format!(
+        "{} has lost its records: there is nothing in it",
+        log_name(first_seq)
+    )))
 }
 
 /// What is committed of a segment.

@@ -15,8 +15,9 @@ use super::bloom::{Filters, Slot, bits_for};
 use super::disk::Disk;
 use super::index::Hasher;
 use super::pending::{Known, Pending};
+use super::recovery;
 use super::sealed::{self, Check, SealedIndex};
-use super::segment::{Blocks, Segment, SegmentIndex, index_name, log_name};
+use super::segment::{self, Blocks, Segment, SegmentIndex, index_name, log_name};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, NodeId, Observation, Record, Stamps};
@@ -44,6 +45,8 @@ pub(super) struct Shared {
     head: Mutex<Option<watch::Sender<Seq>>>,
     full: SyncSender<Option<Arc<Segment>>>,
     full_queue: Mutex<Receiver<Option<Arc<Segment>>>>,
+    is_ending: AtomicBool,
+    rebuilding: Mutex<()>,
     poisoned: Mutex<Option<String>>,
     notes: Mutex<Vec<String>>,
 }
@@ -66,13 +69,19 @@ pub(super) struct Counters {
     pub(super) group_bytes: AtomicU64,
     pub(super) group_records: AtomicU64,
     pub(super) deleted: AtomicU64,
+    /// Bytes of JSON text in the groups.
+    pub(super) json_bytes: AtomicU64,
+    /// Bytes written beside the groups: headers and indexes.
+    pub(super) other_bytes: AtomicU64,
+    pub(super) rebuilt: AtomicU64,
 }
 
 impl Counters {
-    pub(super) fn group(&self, bytes: u64, records: u64) {
+    pub(super) fn group(&self, bytes: u64, records: u64, json_bytes: u64) {
         self.groups.fetch_add(1, Ordering::Relaxed);
         self.group_bytes.fetch_add(bytes, Ordering::Relaxed);
         self.group_records.fetch_add(records, Ordering::Relaxed);
+        self.json_bytes.fetch_add(json_bytes, Ordering::Relaxed);
     }
 }
 
@@ -106,6 +115,8 @@ impl Shared {
             head: Mutex::new(Some(head)),
             full,
             full_queue: Mutex::new(full_queue),
+            is_ending: AtomicBool::new(false),
+            rebuilding: Mutex::default(),
             poisoned: Mutex::default(),
             notes: Mutex::default(),
         }
@@ -209,15 +220,22 @@ impl Shared {
     /// The sealing thread: until [`end_sealing`](Self::end_sealing), and everything handed over before that.
     pub(super) fn seal_as_they_come(&self) {
         let queue = lock(&self.full_queue);
-        while let Ok(Some(segment)) = queue.recv() {
+        loop {
+            let next = if self.is_ending.load(Ordering::Acquire) {
+                queue.try_recv().ok().flatten()
+            } else {
+                queue.recv().ok().flatten()
+            };
+            let Some(segment) = next else { return };
             self.seal(&segment);
         }
     }
 
-    /// Ends the sealing thread once it has done what it was given.
+    /// Ends the sealing thread once it has done what it was given. Never waits.
     pub(super) fn end_sealing(&self) {
-        // The thread holds the other end; if it has died there is nothing to end.
-        let _ = self.full.send(None);
+        self.is_ending.store(true, Ordering::Release);
+        // Wakes it should it wait. When the queue is full it has enough to do, and looks at the flag after each.
+        let _ = self.full.try_send(None);
     }
 
     /// Writes a segment's index, and lets readers use it in place of the one in memory. When that fails, the one in memory stays, and the next open tries again.
@@ -260,6 +278,9 @@ impl Shared {
         let temporary = format!("{name}.tmp");
         let file = self.disk.create(&temporary)?;
         file.write_all_at(&bytes, 0)?;
+        self.counters
+            .other_bytes
+            .fetch_add(bytes.len() as u64, Ordering::Relaxed);
         file.sync_data()?;
         self.disk.rename(&temporary, &name)?;
         self.disk.sync_dir()?;
@@ -310,19 +331,73 @@ impl Shared {
             .map(Some)
     }
 
-    /// Answers that an index file gave are worth nothing once a part of it fails its checksum. The file is deleted then, so that the next open builds it anew.
+    /// Answers that an index file gave are worth nothing once a part of it fails its checksum. An index in memory, built from the log, takes its place then, and a new file is written.
+    ///
+    /// # Errors
+    /// Where the index was damaged: the answer has to be asked for again. [`asking`](Self::asking) does.
     pub(super) fn check_index(&self, segment: &Segment) -> Result<()> {
-        let SegmentIndex::Sealed { index, .. } = &segment.index else {
-            return Ok(());
-        };
-        if !index.is_damaged() {
+        if !has_damaged_index(segment) {
             return Ok(());
         }
-        let name = index_name(segment.first_seq);
-        // It may be gone already.
-        let _ = self.disk.remove(&name);
-        let message = format!("{name} is damaged; the next open builds it anew");
+        self.rebuild(segment.first_seq)?;
+        let message = format!(
+            "{} was damaged and is built anew",
+            index_name(segment.first_seq)
+        );
         Err(Error::new(ErrorKind::Corrupt, message))
+    }
+
+    fn rebuild(&self, first_seq: u64) -> Result<()> {
+        // One at a time: whoever finds the same damage meanwhile finds it mended.
+        let _turn = lock(&self.rebuilding);
+        let damaged = self.state().segments.get(&first_seq).cloned();
+        let Some(damaged) = damaged.filter(|segment| has_damaged_index(segment)) else {
+            return Ok(());
+        };
+        let scanned = recovery::scan(&*damaged.file, first_seq, self.epoch, self.hasher)?;
+        let scanned = scanned.filter(|scanned| scanned.end == damaged.meta().log_bytes);
+        let scanned = scanned.ok_or_else(|| segment::damaged(first_seq, 0))?;
+        let rebuilt = Arc::new(Segment {
+            first_seq,
+            file: Arc::clone(&damaged.file),
+            index: SegmentIndex::Tail(RwLock::new(scanned.tail)),
+        });
+        {
+            let mut state = self.state_mut();
+            // Retention may have been faster.
+            if !state.segments.contains_key(&first_seq) {
+                return Ok(());
+            }
+            if let SegmentIndex::Sealed { slot, .. } = &damaged.index {
+                state.filters.remove(*slot);
+                state.by_slot.remove(&slot.key());
+            }
+            state.unsealed.insert(first_seq);
+            state.segments.insert(first_seq, Arc::clone(&rebuilt));
+        }
+        self.counters.rebuilt.fetch_add(1, Ordering::Release);
+        let name = index_name(first_seq);
+        self.note(&format!("{name} was damaged and is built anew"));
+        // Should the new one not be written, the next open must not take the old one for sound. It may be gone already.
+        let _ = self.disk.remove(&name);
+        self.seal_soon(rebuilt);
+        Ok(())
+    }
+
+    /// How many indexes were built anew since the store was opened.
+    pub(super) fn rebuilt(&self) -> u64 {
+        self.counters.rebuilt.load(Ordering::Acquire)
+    }
+
+    /// Asks again when the answer met a damaged index that has been built anew: once per segment at most.
+    pub(super) fn asking<T>(&self, mut ask: impl FnMut() -> Result<T>) -> Result<T> {
+        loop {
+            let before = self.rebuilt();
+            match ask() {
+                Err(error) if error.kind() == ErrorKind::Corrupt && self.rebuilt() > before => {}
+                answer => return answer,
+            }
+        }
     }
 
     /// All observations of an event, in seq order.
@@ -354,9 +429,11 @@ impl Shared {
         let Some(record) = self.record(seq)? else {
             return Ok(None);
         };
-        let (segments, durable) = self.snapshot();
         let observations = match &record {
-            Record::Event(_) => self.observations(seq, &segments, durable)?,
+            Record::Event(_) => self.asking(|| {
+                let (segments, durable) = self.snapshot();
+                self.observations(seq, &segments, durable)
+            })?,
             Record::Observation(_) => Vec::new(),
         };
         let stamps = record
@@ -371,6 +448,16 @@ impl Shared {
 
     /// The committed event with this key.
     pub(super) fn find(
+        &self,
+        hash: u64,
+        workspace: &str,
+        source: &str,
+        id: &str,
+    ) -> Result<Option<StoredRecord>> {
+        self.asking(|| self.find_once(hash, workspace, source, id))
+    }
+
+    fn find_once(
         &self,
         hash: u64,
         workspace: &str,
@@ -421,6 +508,10 @@ impl Shared {
             .as_ref()
             .and_then(Known::from_stored))
     }
+}
+
+fn has_damaged_index(segment: &Segment) -> bool {
+    matches!(&segment.index, SegmentIndex::Sealed { index, .. } if index.is_damaged())
 }
 
 /// A segment with its index file, known to the filters.

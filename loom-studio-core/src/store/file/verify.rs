@@ -44,7 +44,8 @@ pub fn verify(path: &Path, progress: &mut dyn FnMut(usize, usize)) -> Result<Ver
         .map_err(|error| failed("cannot list the data directory", error))?;
     names.sort();
     let epoch = recovery::epoch(&*disk, &names, &SequentialIds::new(0))?;
-    let (firsts, _) = recovery::segments(&*disk, &names)?;
+    let (firsts, abandoned) = recovery::segments(&*disk, &names)?;
+    let mut filled = Vec::new();
     let mut report = VerifyReport::default();
     let mut expected = None;
     for (done, first_seq) in firsts.iter().copied().enumerate() {
@@ -59,6 +60,7 @@ pub fn verify(path: &Path, progress: &mut dyn FnMut(usize, usize)) -> Result<Ver
             Ok(rows) => {
                 report.records += u64::from(rows);
                 expected = Some(first_seq + u64::from(rows));
+                filled.push(first_seq..first_seq + u64::from(rows));
             }
             Err(error) => {
                 report.problems.push(error.to_string());
@@ -66,6 +68,11 @@ pub fn verify(path: &Path, progress: &mut dyn FnMut(usize, usize)) -> Result<Ver
             }
         }
         report.segments += 1;
+    }
+    for first_seq in abandoned {
+        if let Err(error) = recovery::check_abandoned(first_seq, &filled) {
+            report.problems.push(error.to_string());
+        }
     }
     progress(firsts.len(), firsts.len());
     Ok(report)

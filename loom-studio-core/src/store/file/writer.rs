@@ -2,12 +2,14 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::bytes::checksum;
 use super::disk::DiskFile;
 use super::frame::{FrameHeader, SEGMENT_HEADER_BYTES, SegmentHeader};
 use super::index::FrameEntry;
+use super::os_disk::without_path;
 use super::pending::{Group, PendingRow, RawBlock, RowContent, Waiting};
 use super::sealed::MAX_ROWS;
 use super::segment::{Segment, SegmentIndex, Tail, log_name};
@@ -169,6 +171,11 @@ impl Writer {
         self.shared.counters.group(
             bytes.len() as u64,
             blocks.iter().map(|block| block.rows.len() as u64).sum(),
+            blocks
+                .iter()
+                .flat_map(|block| &block.rows)
+                .map(|row| u64::from(row.json_bytes))
+                .sum(),
         );
         self.index(blocks, &frames);
         Ok(())
@@ -187,7 +194,6 @@ impl Writer {
         }
         file.write_all_at(bytes, self.end)?;
         file.sync_data()
-            .map_err(|error| io::Error::other(format!("a sync failed: {error}")))
     }
 
     fn index(&mut self, blocks: Vec<Arc<RawBlock>>, frames: &[FrameEntry]) {
@@ -224,9 +230,11 @@ impl Writer {
         if !is_full(error) || self.segment.file.set_len(self.end).is_err() {
             kind = ErrorKind::Closed;
             message = format!(
-                "the log could not be written, and takes nothing more until it is opened anew: {error}"
+                "the log could not be written, and takes nothing more until it is opened anew: {}",
+                without_path(error)
             );
             self.shared.poison(&message);
+            self.shared.note(&error.to_string());
         }
         self.allocated = self.end;
         let mut pending = self.shared.pending();
@@ -247,13 +255,13 @@ impl Writer {
             return;
         }
         if let Err(error) = self.roll() {
-            let message = format!("a new segment could not be begun: {error}");
+            let what = "a new segment could not be begun";
+            self.shared.note(&format!("{what}: {error}"));
+            // For want of space the old segment goes on a little longer; the next group tries again.
             if !is_full(&error) {
-                self.shared.poison(&message);
-                return;
+                self.shared
+                    .poison(&format!("{what}: {}", without_path(&error)));
             }
-            // The old segment goes on a little longer; the next group tries again.
-            self.shared.note(&message);
         }
     }
 
@@ -262,9 +270,12 @@ impl Writer {
         self.segment.file.sync_data()?;
         self.allocated = self.end;
         let first_seq = self.shared.durable() + 1;
-        let segment = begin_segment(&self.shared, first_seq).inspect_err(|_| {
-            // What can't be deleted now is passed over and deleted by the next open.
-            let _ = self.shared.disk.remove(&log_name(first_seq));
+        let segment = begin_segment(&self.shared, first_seq).or_else(|error| {
+            // The old segment may go on beyond this one's first seq only if nothing is left that looks like a segment which lost its records.
+            match self.shared.disk.remove(&log_name(first_seq)) {
+                Err(left) if left.kind() != io::ErrorKind::NotFound => Err(left),
+                Ok(()) | Err(_) => Err(error),
+            }
         })?;
         self.shared.add_segment(Arc::clone(&segment));
         let full = std::mem::replace(&mut self.segment, segment);
@@ -287,6 +298,10 @@ pub(super) fn begin_segment(shared: &Shared, first_seq: u64) -> io::Result<Arc<S
     file.write_all_at(&header.encode(), 0)?;
     file.sync_data()?;
     shared.disk.sync_dir()?;
+    shared
+        .counters
+        .other_bytes
+        .fetch_add(SEGMENT_HEADER_BYTES as u64, Ordering::Relaxed);
     let mut tail = Tail::default();
     tail.meta.first_seq = first_seq;
     tail.meta.log_bytes = SEGMENT_HEADER_BYTES as u64;
