@@ -77,6 +77,21 @@ impl ApiError {
     }
 }
 
+/// What a client may read of an error of the store. The cause may name paths: it goes to the log.
+pub(crate) fn public_detail(error: &Error) -> String {
+    match error.kind() {
+        ErrorKind::Invalid
+        | ErrorKind::EpochMismatch
+        | ErrorKind::Gone
+        | ErrorKind::Full
+        | ErrorKind::Closed => error.to_string(),
+        _ => {
+            tracing::error!(%error, cause = ?std::error::Error::source(error), "the store failed");
+            "the store failed; the server's log says why".to_owned()
+        }
+    }
+}
+
 impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
         let kind = error.kind();
@@ -87,13 +102,7 @@ impl From<Error> for ApiError {
             ErrorKind::Full | ErrorKind::Closed => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };
-        let detail = if status == StatusCode::INTERNAL_SERVER_ERROR {
-            // The cause may name paths: it goes to the log, not to the client.
-            tracing::error!(error = %error, cause = ?std::error::Error::source(&error), "the store failed");
-            "the store failed; the server's log says why".to_owned()
-        } else {
-            error.to_string()
-        };
+        let detail = public_detail(&error);
         let retry_after_seconds = (kind == ErrorKind::Full).then_some(1);
         Self {
             status,

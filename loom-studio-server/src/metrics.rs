@@ -1,7 +1,7 @@
 //! Counters of the server, in Prometheus' text format 0.0.4.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -103,6 +103,31 @@ impl Metrics {
                 "Records deleted by retention or bounds.",
                 store.dropped_records,
             ),
+            (
+                "store_accepted_bytes_total",
+                "Bytes of JSON text stored durably.",
+                store.accepted_bytes,
+            ),
+            (
+                "store_written_bytes_total",
+                "Bytes written to the disk, indexes included.",
+                store.written_bytes,
+            ),
+            (
+                "store_groups_total",
+                "Commit groups, one sync each.",
+                store.groups,
+            ),
+            (
+                "store_group_records_total",
+                "Records in commit groups.",
+                store.group_records,
+            ),
+            (
+                "store_group_bytes_total",
+                "Bytes written in commit groups.",
+                store.group_bytes,
+            ),
         ] {
             metric(&mut out, name, "counter", help, value);
         }
@@ -139,8 +164,28 @@ impl Metrics {
                 store.first_seq.0,
             ),
             ("store_last_seq", "The newest position.", store.last_seq.0),
+            ("store_segments", "Segments of the log.", store.segments),
         ] {
             metric(&mut out, name, "gauge", help, value);
+        }
+        // What there is no figure for yet is left out: 0 would be one.
+        for (name, help, value) in [
+            (
+                "store_write_amplification",
+                "Bytes written to the disk per byte of JSON text, since the start.",
+                store.write_amplification(),
+            ),
+            (
+                "store_oldest_received_seconds",
+                "When the oldest record was received, in seconds since 1970.",
+                store
+                    .oldest_received
+                    .map(|oldest| oldest.as_nanos() as f64 / 1e9),
+            ),
+        ] {
+            if let Some(value) = value {
+                metric(&mut out, name, "gauge", help, value);
+            }
         }
         let name = "loom_studio_rejected_total";
         let _ = write!(
@@ -160,7 +205,7 @@ impl Metrics {
 }
 
 // Writing into a String cannot fail.
-fn metric(out: &mut String, name: &str, kind: &str, help: &str, value: u64) {
+fn metric(out: &mut String, name: &str, kind: &str, help: &str, value: impl Display) {
     let _ = write!(
         out,
         "# HELP loom_studio_{name} {help}\n# TYPE loom_studio_{name} {kind}\nloom_studio_{name} {value}\n"

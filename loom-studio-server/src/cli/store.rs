@@ -160,7 +160,7 @@ fn report(path: &Path, store: &FileStore, stats: &StoreStats) -> String {
         .map_or_else(|| "-".to_owned(), |oldest| oldest.to_string());
     format!(
         "directory        {}\nepoch            {}\nevents           {}\nobservations     {}\npositions        {} to {}\n\
-         oldest received  {oldest}\nJSON text        {} bytes\non disk          {} bytes ({per_event} per event, {ratio:.1}:1)\nsealed segments  {}",
+         oldest received  {oldest}\nJSON text        {} bytes\non disk          {} bytes ({per_event} per event, {ratio:.1}:1)\nsegments         {} ({} sealed)",
         path.display(),
         store.epoch(),
         stats.events,
@@ -169,6 +169,7 @@ fn report(path: &Path, store: &FileStore, stats: &StoreStats) -> String {
         stats.last_seq,
         stats.payload_bytes,
         stats.stored_bytes,
+        stats.segments,
         store.report().sealed_segments,
     )
 }

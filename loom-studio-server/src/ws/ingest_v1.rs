@@ -13,6 +13,7 @@ use super::ingest_legacy::{drain, is_too_large};
 use super::outbound::{Outbound, PeerGone};
 use super::{batch, close};
 use crate::dto::ack;
+use crate::error::public_detail;
 use crate::protocol::{Encoding, ErrorFrame, IngestFrame, IngestHello, LOOM_STUDIO_V1, Nack};
 use crate::settings::Limits;
 use crate::state::SERVER;
@@ -158,7 +159,7 @@ fn answer(batch: Option<u64>, result: Result<Appended>) -> IngestFrame {
         Err(error) => IngestFrame::Nack(Nack {
             batch,
             code: error.kind().code().to_owned(),
-            detail: error.to_string(),
+            detail: public_detail(&error),
             retry_after_ms: RETRY_AFTER_MS,
         }),
     }

@@ -98,12 +98,30 @@ async fn stats_and_verify_say_what_is_there() {
     let process = start(directory.path()).await;
     let many: Vec<String> = (0..200).map(|index| format!("e{index}")).collect();
     store(&process, 1, &many).await;
+    let metrics = Request::get("/metrics").send(process.addr).await.text();
+    let metric = |name: &str| -> f64 {
+        let line = metrics.lines().find(|line| line.starts_with(name));
+        let value = line.unwrap_or_else(|| panic!("{metrics}")).rsplit_once(' ');
+        value.unwrap().1.parse().unwrap()
+    };
+    assert!(metric("loom_studio_store_groups_total ") >= 1.0);
+    assert!(metric("loom_studio_store_group_records_total ") == 200.0);
+    assert!(metric("loom_studio_store_segments ") == 1.0);
+    let written = metric("loom_studio_store_written_bytes_total ");
+    let amplification = metric("loom_studio_store_write_amplification ");
+    let accepted = metric("loom_studio_store_accepted_bytes_total ");
+    assert!(written > 0.0 && (amplification - written / accepted).abs() < 1e-9);
+    assert!(metric("loom_studio_store_oldest_received_seconds ") > 1.7e9);
     process.signal("TERM").await;
     process.ended().await;
 
     let stats = verb("stats", directory.path()).await;
     assert_eq!(stats.code, Some(0), "{stats:?}");
     assert!(stats.stdout.contains("events           200"), "{stats:?}");
+    assert!(
+        stats.stdout.contains("segments         1 (0 sealed)"),
+        "{stats:?}"
+    );
     let sound = verb("verify", directory.path()).await;
     assert_eq!(sound.code, Some(0), "{sound:?}");
     assert!(

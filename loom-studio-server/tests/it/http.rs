@@ -769,6 +769,12 @@ async fn the_server_tells_how_it_is() {
         );
     }
     assert_eq!(server.metric("loom_studio_store_events").await, 1);
+    // A store in memory writes nothing, so there is nothing to say of how much.
+    assert_eq!(
+        server.metric("loom_studio_store_written_bytes_total").await,
+        0
+    );
+    assert!(!text.contains("store_write_amplification"));
     assert_eq!(server.metric("loom_studio_records_appended_total").await, 1);
 }
 

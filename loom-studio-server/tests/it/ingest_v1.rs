@@ -453,6 +453,19 @@ async fn a_refused_batch_may_be_sent_again_as_it_is() {
     assert_eq!(ack(&mut socket, 3).await["first_seq"], 1);
 }
 
+/// Why the store failed is for the log: its text may say where the files are.
+#[tokio::test]
+async fn a_nack_names_no_path() {
+    let store = GatedStore::broken(memory());
+    let server = TestServer::over(store, |_| {}).await;
+    let (mut socket, _) = server.ingest_v1().await;
+    socket.send_json(&numbered(3, &[event("e")])).await;
+    let nack = socket.frame("nack").await;
+    assert_eq!(nack["code"], "store_io", "{nack}");
+    let detail = nack["detail"].as_str().unwrap();
+    assert!(!detail.is_empty() && !detail.contains('/'), "{detail}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_that_ignores_the_window_meets_back_pressure_and_loses_nothing() {
     const WINDOW: usize = 128 << 10;

@@ -22,6 +22,7 @@ pub(crate) struct GatedStore {
     queue: Mutex<()>,
     open: watch::Sender<bool>,
     full: AtomicBool,
+    broken: AtomicBool,
     entered: watch::Sender<usize>,
     waiting_bytes: AtomicUsize,
 }
@@ -33,6 +34,7 @@ impl GatedStore {
             queue: Mutex::new(()),
             open: watch::Sender::new(false),
             full: AtomicBool::new(false),
+            broken: AtomicBool::new(false),
             entered: watch::Sender::new(0),
             waiting_bytes: AtomicUsize::new(0),
         })
@@ -41,6 +43,14 @@ impl GatedStore {
     pub(crate) fn full(inner: Arc<dyn EventStore>) -> Arc<Self> {
         let store = Self::closed(inner);
         store.set_full(true);
+        store.open();
+        store
+    }
+
+    /// Every append fails, with a message that names a path.
+    pub(crate) fn broken(inner: Arc<dyn EventStore>) -> Arc<Self> {
+        let store = Self::closed(inner);
+        store.broken.store(true, Ordering::SeqCst);
         store.open();
         store
     }
@@ -91,6 +101,10 @@ impl EventStore for GatedStore {
         self.waiting_bytes.fetch_sub(bytes, Ordering::SeqCst);
         if self.full.load(Ordering::SeqCst) {
             return Err(Error::new(ErrorKind::Full, "the store has no space left"));
+        }
+        if self.broken.load(Ordering::SeqCst) {
+            let message = "cannot read /private/place/seg-1.log: Input/output error";
+            return Err(Error::new(ErrorKind::Io, message));
         }
         self.inner.append(batch).await
     }

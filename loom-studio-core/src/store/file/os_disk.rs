@@ -172,3 +172,23 @@ impl DiskFile for OsFile {
         Ok(Box::new(map))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_names_its_file_and_can_leave_it_out() {
+        let directory = tempfile::tempdir().unwrap();
+        let disk = OsDisk::open(directory.path()).unwrap();
+        let error = disk.open("missing.log").unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::NotFound);
+        assert!(error.to_string().contains("missing.log"), "{error}");
+        let public = without_path(&error);
+        assert!(
+            public.contains("No such file") && !public.contains('/'),
+            "{public}"
+        );
+        assert_eq!(without_path(&io::Error::other("of no file")), "of no file");
+    }
+}

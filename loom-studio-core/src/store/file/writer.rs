@@ -270,11 +270,11 @@ impl Writer {
         self.segment.file.sync_data()?;
         self.allocated = self.end;
         let first_seq = self.shared.durable() + 1;
-        let segment = begin_segment(&self.shared, first_seq).or_else(|error| {
+        let segment = begin_segment(&self.shared, first_seq).map_err(|error| {
             // The old segment may go on beyond this one's first seq only if nothing is left that looks like a segment which lost its records.
             match self.shared.disk.remove(&log_name(first_seq)) {
-                Err(left) if left.kind() != io::ErrorKind::NotFound => Err(left),
-                Ok(()) | Err(_) => Err(error),
+                Err(left) if left.kind() != io::ErrorKind::NotFound => left,
+                Ok(()) | Err(_) => error,
             }
         })?;
         self.shared.add_segment(Arc::clone(&segment));
