@@ -98,36 +98,6 @@ impl Metrics {
                 "Ranges not sent to a viewer.",
                 load(&self.viewer_gaps),
             ),
-            (
-                "store_dropped_records_total",
-                "Records deleted by retention or bounds.",
-                store.dropped_records,
-            ),
-            (
-                "store_accepted_bytes_total",
-                "Bytes of JSON text stored durably.",
-                store.accepted_bytes,
-            ),
-            (
-                "store_written_bytes_total",
-                "Bytes written to the disk, indexes included.",
-                store.written_bytes,
-            ),
-            (
-                "store_groups_total",
-                "Commit groups, one sync each.",
-                store.groups,
-            ),
-            (
-                "store_group_records_total",
-                "Records in commit groups.",
-                store.group_records,
-            ),
-            (
-                "store_group_bytes_total",
-                "Bytes written in commit groups.",
-                store.group_bytes,
-            ),
         ] {
             metric(&mut out, name, "counter", help, value);
         }
@@ -142,51 +112,10 @@ impl Metrics {
                 "Open connections to /ws/events.",
                 level(&self.viewer_connections),
             ),
-            ("store_events", "Events stored.", store.events),
-            (
-                "store_observations",
-                "Observations stored.",
-                store.observations,
-            ),
-            (
-                "store_payload_bytes",
-                "Bytes of JSON text stored.",
-                store.payload_bytes,
-            ),
-            (
-                "store_stored_bytes",
-                "Bytes the store occupies.",
-                store.stored_bytes,
-            ),
-            (
-                "store_first_seq",
-                "The oldest position stored.",
-                store.first_seq.0,
-            ),
-            ("store_last_seq", "The newest position.", store.last_seq.0),
-            ("store_segments", "Segments of the log.", store.segments),
         ] {
             metric(&mut out, name, "gauge", help, value);
         }
-        // What there is no figure for yet is left out: 0 would be one.
-        for (name, help, value) in [
-            (
-                "store_write_amplification",
-                "Bytes written to the disk per byte of JSON text, since the start.",
-                store.write_amplification(),
-            ),
-            (
-                "store_oldest_received_seconds",
-                "When the oldest record was received, in seconds since 1970.",
-                store
-                    .oldest_received
-                    .map(|oldest| oldest.as_nanos() as f64 / 1e9),
-            ),
-        ] {
-            if let Some(value) = value {
-                metric(&mut out, name, "gauge", help, value);
-            }
-        }
+        render_store(&mut out, store);
         let name = "loom_studio_rejected_total";
         let _ = write!(
             out,
@@ -201,6 +130,90 @@ impl Metrics {
             let _ = writeln!(out, "{name}{{code=\"{code}\"}} {value}");
         }
         out
+    }
+}
+
+/// What the store says of itself.
+fn render_store(out: &mut String, store: &StoreStats) {
+    for (name, help, value) in [
+        (
+            "store_dropped_records_total",
+            "Records deleted by retention or bounds.",
+            store.dropped_records,
+        ),
+        (
+            "store_accepted_bytes_total",
+            "Bytes of JSON text stored durably.",
+            store.accepted_bytes,
+        ),
+        (
+            "store_written_bytes_total",
+            "Bytes written to the disk, indexes included.",
+            store.written_bytes,
+        ),
+        (
+            "store_groups_total",
+            "Commit groups, one sync each.",
+            store.groups,
+        ),
+        (
+            "store_group_records_total",
+            "Records in commit groups.",
+            store.group_records,
+        ),
+        (
+            "store_group_bytes_total",
+            "Bytes written in commit groups.",
+            store.group_bytes,
+        ),
+    ] {
+        metric(out, name, "counter", help, value);
+    }
+    for (name, help, value) in [
+        ("store_events", "Events stored.", store.events),
+        (
+            "store_observations",
+            "Observations stored.",
+            store.observations,
+        ),
+        (
+            "store_payload_bytes",
+            "Bytes of JSON text stored.",
+            store.payload_bytes,
+        ),
+        (
+            "store_stored_bytes",
+            "Bytes the store occupies.",
+            store.stored_bytes,
+        ),
+        (
+            "store_first_seq",
+            "The oldest position stored.",
+            store.first_seq.0,
+        ),
+        ("store_last_seq", "The newest position.", store.last_seq.0),
+        ("store_segments", "Segments of the log.", store.segments),
+    ] {
+        metric(out, name, "gauge", help, value);
+    }
+    // What there is no figure for yet is left out: 0 would be one.
+    for (name, help, value) in [
+        (
+            "store_write_amplification",
+            "Bytes written to the disk per byte of JSON text, since the start.",
+            store.write_amplification(),
+        ),
+        (
+            "store_oldest_received_seconds",
+            "When the oldest record was received, in seconds since 1970.",
+            store
+                .oldest_received
+                .map(|oldest| oldest.as_nanos() as f64 / 1e9),
+        ),
+    ] {
+        if let Some(value) = value {
+            metric(out, name, "gauge", help, value);
+        }
     }
 }
 
