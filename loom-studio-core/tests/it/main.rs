@@ -24,6 +24,7 @@ mod recovery;
 mod repeats;
 #[cfg(feature = "file")]
 mod replay;
+#[cfg(feature = "file")]
 mod retention;
 #[cfg(feature = "file")]
 mod sim_disk;
