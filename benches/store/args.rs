@@ -64,6 +64,9 @@ pub(crate) struct Query {
     /// How often each question is asked, each time for something else
     #[arg(long, default_value_t = 300)]
     pub(crate) asks: u32,
+    /// Ask only the questions whose name contains this
+    #[arg(long, default_value = "")]
+    pub(crate) only: String,
     /// Have the operating system forget the files before opening
     #[arg(long)]
     pub(crate) cold: bool,

@@ -89,7 +89,7 @@ async fn answers(args: &Query) -> Result<Answers, String> {
     let store = log::open(&args.dir, Duration::from_millis(8))?;
     let open_seconds = (now() - started).as_secs_f64();
     let open_anonymous_bytes = anonymous_bytes().saturating_sub(before);
-    let questions = ask(&store, &samples, args.asks).await?;
+    let questions = ask(&store, &samples, args).await?;
     Ok(Answers {
         events: args.events,
         filled,
@@ -114,7 +114,7 @@ fn forget(dir: &Path) -> std::io::Result<()> {
 
 type Question<'a> = (&'static str, Box<dyn Fn(&Sample) -> EventQuery + 'a>);
 
-async fn ask(store: &FileStore, samples: &[Sample], asks: u32) -> Result<Vec<Answer>, String> {
+async fn ask(store: &FileStore, samples: &[Sample], args: &Query) -> Result<Vec<Answer>, String> {
     let filter = EventFilter::default;
     let query = |filter: EventFilter, order: Order, limit: usize| EventQuery {
         filter,
@@ -166,12 +166,16 @@ async fn ask(store: &FileStore, samples: &[Sample], asks: u32) -> Result<Vec<Ans
             Box::new(|_| query(filter(), Order::SeqDescending, 1000)),
         ),
     ];
+    let asks = |question: &str| {
+        let is_asked = question.contains(&args.only);
+        if is_asked { args.asks } else { 0 }
+    };
     let mut random = Random::new(7);
     let mut pick = || samples.get(random.below(samples.len() as u64) as usize);
     let mut answers = Vec::new();
     for (question, of) in questions {
         let (mut times, mut events) = (Vec::new(), 0);
-        for _ in 0..asks {
+        for _ in 0..asks(question) {
             let Some(sample) = pick() else { continue };
             let query = of(sample);
             let started = now();
@@ -182,7 +186,7 @@ async fn ask(store: &FileStore, samples: &[Sample], asks: u32) -> Result<Vec<Ans
         answers.push(answer(question, times, events));
     }
     let (mut times, mut events) = (Vec::new(), 0);
-    for _ in 0..asks {
+    for _ in 0..asks("by id") {
         let Some(sample) = pick() else { continue };
         let key = EventKey {
             workspace: "default".into(),

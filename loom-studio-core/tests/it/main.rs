@@ -19,6 +19,8 @@ mod kill;
 mod laws;
 mod memory_store;
 #[cfg(feature = "file")]
+mod reading;
+#[cfg(feature = "file")]
 mod recovery;
 #[cfg(feature = "file")]
 mod repeats;

@@ -2,6 +2,8 @@
 //!
 //! Bloom, "Space/time trade-offs in hash coding with allowable errors" (1970); the probes follow Kirsch and Mitzenmacher, "Less hashing, same performance" (2006).
 
+use std::collections::BTreeMap;
+
 /// Bits per key at least.
 const BITS_PER_KEY: usize = 16;
 /// With 16 bits per key a segment is asked in vain for less than one key in a thousand.
@@ -51,6 +53,44 @@ struct Slice {
     used: u64,
 }
 
+impl Slice {
+    /// At most 64 filters of one length.
+    fn of(filters: &[Stored<'_>]) -> Self {
+        let mut lanes: Vec<_> = filters
+            .iter()
+            .map(|(_, filter)| filter.as_chunks::<8>().0.iter())
+            .collect();
+        let chunks = lanes.first().map_or(0, ExactSizeIterator::len);
+        let mut words = Vec::with_capacity(chunks * 64);
+        for _ in 0..chunks {
+            let mut square = [0; 64];
+            for (row, lane) in square.iter_mut().zip(&mut lanes) {
+                *row = lane.next().map_or(0, |chunk| u64::from_le_bytes(*chunk));
+            }
+            transpose(&mut square);
+            words.extend_from_slice(&square);
+        }
+        let used = u64::MAX.checked_shr(64 - filters.len() as u32).unwrap_or(0);
+        Self { words, used }
+    }
+}
+
+/// Turns rows into columns: bit *m* of word *n* becomes bit *n* of word *m* (Warren, "Hacker's Delight", 7–3).
+fn transpose(square: &mut [u64; 64]) {
+    let mut mask = u64::MAX;
+    for distance in [32_usize, 16, 8, 4, 2, 1] {
+        mask ^= mask << distance;
+        for pair in square.chunks_exact_mut(2 * distance) {
+            let (upper, lower) = pair.split_at_mut(distance);
+            for (upper, lower) in upper.iter_mut().zip(lower) {
+                let differing = (*upper >> distance ^ *lower) & mask;
+                *upper ^= differing << distance;
+                *lower ^= differing;
+            }
+        }
+    }
+}
+
 /// The filters of all sealed segments.
 #[derive(Debug, Default)]
 pub(super) struct Filters {
@@ -64,7 +104,36 @@ pub(super) struct Slot {
     pub(super) lane: u32,
 }
 
+/// A filter's place among those given to [`Filters::of`], with its bytes.
+type Stored<'a> = (usize, &'a [u8]);
+
 impl Filters {
+    /// The stored filters of many segments, and where each is kept.
+    pub(super) fn of(stored: &[&[u8]]) -> (Self, Vec<Slot>) {
+        let mut by_length: BTreeMap<usize, Vec<Stored<'_>>> = BTreeMap::new();
+        for (number, filter) in stored.iter().enumerate() {
+            by_length
+                .entry(filter.len())
+                .or_default()
+                .push((number, filter));
+        }
+        let mut slices = Vec::new();
+        let mut slots = vec![Slot { slice: 0, lane: 0 }; stored.len()];
+        let together = by_length.values().flat_map(|filters| filters.chunks(64));
+        for filters in together {
+            for (lane, (number, _)) in filters.iter().enumerate() {
+                if let Some(slot) = slots.get_mut(*number) {
+                    *slot = Slot {
+                        slice: slices.len(),
+                        lane: lane as u32,
+                    };
+                }
+            }
+            slices.push(Slice::of(filters));
+        }
+        (Self { slices }, slots)
+    }
+
     /// Takes in the stored filter of a segment.
     pub(super) fn add(&mut self, stored: &[u8]) -> Slot {
         let bits = stored.len() * 8;
@@ -138,6 +207,34 @@ mod tests {
 
     fn hash(key: u64) -> u64 {
         xxhash_rust::xxh3::xxh3_64(&key.to_le_bytes())
+    }
+
+    #[test]
+    fn many_at_once_are_as_one_by_one() {
+        let stored: Vec<Vec<u8>> = (0..200_u64)
+            .map(|number| {
+                let mut filter = Filter::new(bits_for(if number % 3 == 0 { 64 } else { 100 }));
+                (0..50).for_each(|key| filter.insert(hash(number * 50 + key)));
+                filter.encode()
+            })
+            .collect();
+        let all: Vec<&[u8]> = stored.iter().map(Vec::as_slice).collect();
+        for count in [0, 1, 63, 64, 65, 200] {
+            let (together, slots) = Filters::of(&all[..count]);
+            let mut single = Filters::default();
+            let single_slots: Vec<Slot> = all[..count].iter().map(|one| single.add(one)).collect();
+            for key in 0..200 * 50 {
+                let find = |filters: &Filters, slots: &[Slot]| -> Vec<usize> {
+                    let found = filters.candidates(hash(key));
+                    let mut found: Vec<usize> = found
+                        .map(|slot| slots.iter().position(|known| *known == slot).unwrap())
+                        .collect();
+                    found.sort_unstable();
+                    found
+                };
+                assert_eq!(find(&together, &slots), find(&single, &single_slots));
+            }
+        }
     }
 
     #[test]

@@ -3,14 +3,15 @@
 use bytes::Bytes;
 
 use super::block::Block;
+use super::blocks::decompress;
 use super::bloom::Filters;
 use super::bytes::checksum;
 use super::frame::{
     FRAME_HEADER_BYTES, FrameHeader, META_BYTES, SEGMENT_HEADER_BYTES, SegmentHeader, read_meta,
 };
-use super::index::{Field, Hasher, Index, KEYS, candidates};
+use super::index::{Field, Hasher, Index, KEYS};
 use super::sealed::{Check, SealedIndex};
-use super::segment::decompress;
+use super::selection::Selection;
 use crate::clock::Timestamp;
 use crate::event::{Record, Stamps};
 use crate::store::{EventFilter, Pattern, TimeRange};
@@ -171,7 +172,9 @@ pub fn index(input: &[u8]) {
         },
     ];
     for filter in &filters {
-        let _ = candidates(Index::Sealed(&index), filter, hasher).rows.len();
+        let selection = Selection::new(filter, hasher);
+        let _ = selection.count(Index::Sealed(&index), u32::MAX);
+        let _ = selection.rows(Index::Sealed(&index), u32::MAX).len();
     }
     let _ = (index.observations().len(), index.meta(), index.bytes());
     let mut filters = Filters::default();

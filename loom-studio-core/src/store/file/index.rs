@@ -1,11 +1,13 @@
 //! What a query needs to know of a segment without reading its records.
 
+use std::ops::Range;
+
 use roaring::RoaringBitmap;
 
 use super::sealed::SealedIndex;
 use super::tail_index::TailIndex;
 use crate::event::{Event, TraceId};
-use crate::store::{EventFilter, Pattern};
+use crate::store::Pattern;
 
 /// An attribute whose values are few enough for one bitmap each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -88,7 +90,15 @@ impl Index<'_> {
         }
     }
 
-    fn observations(self) -> RoaringBitmap {
+    /// Rows that are events.
+    pub(super) fn events(self) -> u64 {
+        match self {
+            Self::Tail(index) => u64::from(index.rows()) - index.observations().len(),
+            Self::Sealed(index) => u64::from(index.meta().events),
+        }
+    }
+
+    pub(super) fn observations(self) -> RoaringBitmap {
         match self {
             Self::Tail(index) => index.observations().clone(),
             Self::Sealed(index) => index.observations(),
@@ -111,30 +121,52 @@ impl Index<'_> {
         }
     }
 
-    fn union(self, field: Field, pattern: &Pattern) -> RoaringBitmap {
+    /// Rows whose field has a value that the pattern describes.
+    pub(super) fn union(self, field: Field, pattern: &Pattern) -> RoaringBitmap {
         match self {
             Self::Tail(index) => index.union(field, pattern),
             Self::Sealed(index) => index.union(field, pattern),
         }
     }
 
+    /// How many rows have exactly this value.
+    pub(super) fn count(self, field: Field, text: &str) -> u64 {
+        match self {
+            Self::Tail(index) => index.count(field, text),
+            Self::Sealed(index) => index.count(field, text),
+        }
+    }
+
+    /// Visits all frames in order, with the row after the last of each.
+    pub(super) fn each_frame(self, visit: &mut dyn FnMut(FrameEntry, u32)) {
+        match self {
+            Self::Tail(index) => index.each_frame(visit),
+            Self::Sealed(index) => index.each_frame(visit),
+        }
+    }
+
+    /// Visits rows with their times.
+    pub(super) fn each_time(self, rows: Range<u32>, visit: &mut dyn FnMut(u32, i64)) {
+        match self {
+            Self::Tail(index) => rows.for_each(|row| visit(row, index.time(row))),
+            Self::Sealed(index) => index.each_time(rows, visit),
+        }
+    }
+
     /// Frames whose times lie entirely in a range need no look at single rows; for the others each row is asked.
-    fn rows_in_time(self, start: i64, end: i64) -> RoaringBitmap {
+    pub(super) fn rows_in_time(self, start: i64, end: i64) -> RoaringBitmap {
         let mut rows = RoaringBitmap::new();
-        let mut frame = |entry: FrameEntry, next_row: u32| {
+        self.each_frame(&mut |entry, next_row| {
             if entry.min_time >= start && entry.max_time <= end {
                 rows.insert_range(entry.first_row..next_row);
             } else if entry.max_time >= start && entry.min_time <= end {
-                rows.extend(
-                    (entry.first_row..next_row)
-                        .filter(|row| (start..=end).contains(&self.time(*row))),
-                );
+                self.each_time(entry.first_row..next_row, &mut |row, time| {
+                    if (start..=end).contains(&time) {
+                        rows.insert(row);
+                    }
+                });
             }
-        };
-        match self {
-            Self::Tail(index) => index.each_frame(&mut frame),
-            Self::Sealed(index) => index.each_frame(&mut frame),
-        }
+        });
         rows
     }
 }
@@ -147,100 +179,6 @@ pub(super) fn rows(index: Index<'_>) -> u32 {
 /// [`Index::time_bounds`], likewise.
 pub(super) fn time_bounds(index: Index<'_>) -> (i64, i64) {
     index.time_bounds()
-}
-
-/// The rows a filter may describe.
-#[derive(Debug)]
-pub(super) struct Candidates {
-    pub(super) rows: RoaringBitmap,
-    /// Whether every row matches without a look at the record.
-    pub(super) are_exact: bool,
-}
-
-/// Rows of events that may match a normalized filter.
-pub(super) fn candidates(index: Index<'_>, filter: &EventFilter, hasher: Hasher) -> Candidates {
-    let nothing = Candidates {
-        rows: RoaringBitmap::new(),
-        are_exact: true,
-    };
-    let (earliest, latest) = index.time_bounds();
-    let start = filter
-        .time
-        .start
-        .map_or(i64::MIN, crate::clock::Timestamp::as_nanos);
-    let end = filter
-        .time
-        .end
-        .map_or(i64::MAX, crate::clock::Timestamp::as_nanos);
-    if index.rows() == 0 || latest < start || earliest > end {
-        return nothing;
-    }
-    let mut rows: Option<RoaringBitmap> = None;
-    let mut are_exact = filter.text.is_none();
-    let mut narrow = |more: RoaringBitmap| {
-        let narrowed = match rows.take() {
-            Some(rows) => rows & more,
-            None => more,
-        };
-        let is_empty = narrowed.is_empty();
-        rows = Some(narrowed);
-        is_empty
-    };
-    let trace = filter.trace.as_ref();
-    let trace_hash = trace.and_then(Pattern::exact).and_then(|text| {
-        let id = (text.len() == 32).then(|| u128::from_str_radix(text, 16).ok())??;
-        Some(hasher.trace(TraceId(id)))
-    });
-    if trace.and_then(Pattern::exact).is_some() && trace_hash.is_none() {
-        // No trace id: nothing has it.
-        return nothing;
-    }
-    are_exact &= trace.is_none();
-    let lookups = [
-        (Key::Id, filter.id.as_deref().map(|text| hasher.text(text))),
-        (Key::Trace, trace_hash),
-        (
-            Key::Request,
-            filter.request_id.as_deref().map(|text| hasher.text(text)),
-        ),
-        (
-            Key::Cause,
-            filter.causation_id.as_deref().map(|text| hasher.text(text)),
-        ),
-    ];
-    for (key, hash) in lookups {
-        let Some(hash) = hash else { continue };
-        are_exact = false;
-        if narrow(index.lookup(key, hash).into_iter().collect()) {
-            return nothing;
-        }
-    }
-    let workspace = filter
-        .workspace
-        .as_deref()
-        .map(|name| Pattern::Exact(name.to_owned()));
-    for (field, pattern) in [
-        (Field::Workspace, workspace.as_ref()),
-        (Field::Session, filter.session.as_ref()),
-        (Field::Node, filter.node.as_ref()),
-        (Field::Kind, filter.kind.as_ref()),
-    ] {
-        if let Some(pattern) = pattern
-            && narrow(index.union(field, pattern))
-        {
-            return nothing;
-        }
-    }
-    if (earliest < start || latest > end) && narrow(index.rows_in_time(start, end)) {
-        return nothing;
-    }
-    let mut rows = rows.unwrap_or_else(|| {
-        let mut all = RoaringBitmap::new();
-        all.insert_range(0..index.rows());
-        all
-    });
-    rows -= index.observations();
-    Candidates { rows, are_exact }
 }
 
 /// The hashes an event is found under.

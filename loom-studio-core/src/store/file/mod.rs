@@ -5,9 +5,11 @@
 //! its index is in memory ([`tail_index`]).
 
 mod block;
+mod blocks;
 mod bloom;
 mod bytes;
 mod disk;
+mod fetch;
 mod following;
 mod frame;
 #[cfg(feature = "fuzzing")]
@@ -15,7 +17,9 @@ mod fuzzing;
 mod gather;
 mod index;
 mod opening;
+mod ordered;
 mod os_disk;
+mod packed;
 mod pending;
 mod recent;
 mod recorded;
@@ -24,9 +28,11 @@ mod retention;
 mod sealed;
 mod search;
 mod segment;
+mod selection;
 mod shared;
 mod symbols;
 mod tail_index;
+mod turn;
 mod verify;
 mod writer;
 
@@ -41,6 +47,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::{Semaphore, watch};
 
+use self::fetch::Helper;
 use self::opening::Opening;
 use self::os_disk::OsDisk;
 use self::recovery::failed;
@@ -82,6 +89,8 @@ pub struct FileStoreOptions {
     pub max_pending_bytes: u32,
     /// Bytes of decompressed blocks kept for readers. Default 24 MiB.
     pub cache_bytes: u64,
+    /// Threads that help a query which needs many blocks. They sleep otherwise. Default 1: two cores answer one query.
+    pub read_helpers: u8,
 }
 
 impl Default for FileStoreOptions {
@@ -95,6 +104,7 @@ impl Default for FileStoreOptions {
             block_bytes: 24 << 10,
             max_pending_bytes: 32 << 20,
             cache_bytes: 24 << 20,
+            read_helpers: 1,
         }
     }
 }
@@ -130,6 +140,8 @@ struct Threads {
     writing: Option<JoinHandle<()>>,
     /// Disconnected once the sealing thread has ended.
     sealed: Receiver<()>,
+    /// Threads that help readers.
+    helping: Vec<JoinHandle<()>>,
 }
 
 /// How long closing waits for indexes that are being written: a stuck disk must not hold up whoever drops a store.
@@ -178,6 +190,13 @@ impl FileStore {
                 shared.seal_as_they_come();
             })?;
         }
+        let (mut helpers, mut helping) = (Vec::new(), Vec::new());
+        for _ in 0..options.read_helpers {
+            let (helper, work) = Helper::new();
+            helping.push(spawn("loom-studio-read", work)?);
+            helpers.push(helper);
+        }
+        shared.blocks.set_helpers(helpers);
         let writing = spawn("loom-studio-write", move || writer.run())?;
         Ok(Self {
             space: Arc::new(Semaphore::new(options.max_pending_bytes as usize)),
@@ -188,6 +207,7 @@ impl FileStore {
             threads: Mutex::new(Threads {
                 writing: Some(writing),
                 sealed,
+                helping,
             }),
             _lock: lock,
         })
@@ -226,7 +246,11 @@ impl Drop for FileStore {
         self.shared.pending().closing = true;
         self.shared.wake();
         let threads = self.threads.get_mut();
-        let Threads { writing, sealed } = threads.unwrap_or_else(PoisonError::into_inner);
+        let Threads {
+            writing,
+            sealed,
+            helping,
+        } = threads.unwrap_or_else(PoisonError::into_inner);
         // The writer first: it commits what is pending and hands over what is full.
         if let Some(writing) = writing.take() {
             // A panic there has ended the thread; there is nothing left to do for it.
@@ -235,6 +259,11 @@ impl Drop for FileStore {
         self.shared.end_sealing();
         // Nothing is ever sent: the other end goes with the thread. An index that isn't written by then is built by the next open, which has to wait for the thread: it holds the lock too.
         let _ = sealed.recv_timeout(SEALING_AT_CLOSE);
+        self.shared.blocks.end_helpers();
+        for helper in helping.drain(..) {
+            // Likewise.
+            let _ = helper.join();
+        }
         self.shared.close_head();
     }
 }
@@ -295,9 +324,9 @@ impl EventStore for FileStore {
         loop {
             let before = self.shared.rebuilt();
             match search::run(&self.shared, query).await {
-                // It met a damaged index, which has been built anew.
+                // It met a damaged index, which is built anew, or was misled by one.
                 Err(error)
-                    if error.kind() == ErrorKind::Corrupt && self.shared.rebuilt() > before => {}
+                    if error.kind() == ErrorKind::Corrupt && self.shared.mended_since(before) => {}
                 answer => return answer,
             }
         }

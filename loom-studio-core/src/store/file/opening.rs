@@ -4,12 +4,13 @@ use std::sync::{Arc, RwLock};
 
 use tokio::sync::watch;
 
+use super::bloom::Filters;
 use super::disk::{Disk, DiskFile};
 use super::index::Hasher;
 use super::recovery::failed;
 use super::sealed::{Check, SealedIndex};
 use super::segment::{Segment, SegmentIndex, index_name, log_name};
-use super::shared::{Shared, sealed_segment};
+use super::shared::Shared;
 use super::writer::{Resume, begin_segment};
 use super::{FileStoreOptions, OpenReport, frame, recovery};
 use crate::clock::{Clock, IdSource};
@@ -176,15 +177,22 @@ impl Opening {
             head,
         );
         self.report.sealed_segments = self.sealed.len();
-        for (first_seq, file, index) in self.sealed {
-            let bare = Segment {
+        let stored: Vec<&[u8]> = self
+            .sealed
+            .iter()
+            .map(|(_, _, index)| index.filter())
+            .collect();
+        let (filters, slots) = Filters::of(&stored);
+        shared.state_mut().filters = filters;
+        for ((first_seq, file, index), slot) in self.sealed.into_iter().zip(slots) {
+            shared.add_segment(Arc::new(Segment {
                 first_seq,
                 file,
-                index: SegmentIndex::Tail(RwLock::default()),
-            };
-            let mut state = shared.state_mut();
-            let segment = sealed_segment(&bare, index, &mut state);
-            state.segments.insert(first_seq, segment);
+                index: SegmentIndex::Sealed {
+                    index: Box::new(index),
+                    slot,
+                },
+            }));
         }
         let mut resume = None;
         let is_current = |first_seq: u64| {

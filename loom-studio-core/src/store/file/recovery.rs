@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::block::{Block, EventSymbols};
+use super::blocks::decompress;
 use super::bytes::checksum;
 use super::disk::{Disk, DiskFile};
 use super::frame::{
@@ -13,7 +14,7 @@ use super::frame::{
 };
 use super::index::{FrameEntry, Hasher, hashes_of};
 use super::pending::{PendingRow, RowContent};
-use super::segment::{Tail, decompress, index_name, log_name, parse_log_name};
+use super::segment::{Tail, index_name, log_name, parse_log_name};
 use super::symbols::{NO_SYMBOL, Symbols};
 use super::tail_index::Slots;
 use crate::clock::IdSource;
@@ -22,6 +23,13 @@ use crate::event::Record;
 use crate::ids::Epoch;
 
 pub(super) const META_NAME: &str = "store.meta";
+
+/// Frames read back at once, and the bytes of their blocks: enough that starting a thread for them pays.
+const FRAMES_AT_ONCE: usize = 64;
+const BYTES_AT_ONCE: u64 = 4 << 20;
+
+/// A frame's header and body.
+type ReadFrame = (FrameHeader, Vec<u8>);
 
 pub(super) fn failed(what: &str, error: io::Error) -> Error {
     let kind = match error.kind() {
@@ -148,7 +156,7 @@ pub(super) fn scan(
         Err(damage) => return Err(damaged(&name, damage)),
     }
     let mut scan = Scan::new(file, first_seq, hasher, len);
-    while scan.frame().map_err(cannot_read)? {}
+    while scan.frames().map_err(cannot_read)? {}
     let torn_bytes = scan.check_rest(&name).map_err(cannot_read)??;
     Ok(Some(scan.finish(torn_bytes)))
 }
@@ -195,26 +203,37 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// Takes in the next frame; false when there is no valid one.
-    fn frame(&mut self) -> io::Result<bool> {
-        let Some((header, body)) = read_frame(self.file, self.offset, self.len)? else {
-            return Ok(false);
-        };
-        if header.first_seq != self.next_seq || header.group != self.open_group {
-            return Ok(false);
+    /// Takes in the next frames; false when there are no more valid ones.
+    fn frames(&mut self) -> io::Result<bool> {
+        let (mut frames, mut bytes) = (Vec::new(), 0);
+        let (mut offset, mut next_seq, mut group) = (self.offset, self.next_seq, self.open_group);
+        let mut is_end = false;
+        while frames.len() < FRAMES_AT_ONCE && bytes < BYTES_AT_ONCE && !is_end {
+            let next = read_frame(self.file, offset, self.len)?;
+            let next =
+                next.filter(|(header, _)| header.first_seq == next_seq && header.group == group);
+            is_end = next.is_none();
+            if let Some((header, body)) = next {
+                offset += FRAME_HEADER_BYTES as u64 + u64::from(header.body_bytes);
+                next_seq += u64::from(header.records);
+                group += u64::from(header.ends_group);
+                bytes += u64::from(header.block_bytes);
+                frames.push((header, body));
+            }
         }
-        let block = decompress(&body, header.block_bytes)
-            .and_then(|block| Block::decode(block, header.first_seq, header.records));
+        for ((header, _), records) in frames.iter().zip(records_of(&frames)) {
+            let Some(records) = records else {
+                return Ok(false);
+            };
+            self.take(header, &records);
+        }
+        Ok(!is_end)
+    }
+
+    fn take(&mut self, header: &FrameHeader, records: &[Record]) {
         let (symbols, hasher) = (&mut self.symbols, self.hasher);
-        let rows: Option<Vec<PendingRow>> = block.and_then(|block| {
-            (0..block.len())
-                .map(|index| {
-                    let record = block.record(index, &mut |text| text.into())?;
-                    Some(row_of(&record, symbols, hasher))
-                })
-                .collect()
-        });
-        let Some(rows) = rows else { return Ok(false) };
+        let rows = records.iter().map(|record| row_of(record, symbols, hasher));
+        let rows = rows.collect();
         let entry = FrameEntry {
             body_offset: self.offset + FRAME_HEADER_BYTES as u64,
             body_bytes: header.body_bytes,
@@ -238,7 +257,6 @@ impl<'a> Scan<'a> {
             (self.end, self.group, self.open_group) = (self.offset, header.group, header.group + 1);
             self.tail.meta.log_bytes = self.end;
         }
-        Ok(true)
     }
 
     /// A valid frame of a later group behind the end can't come from a crash. Anything else there, up to the preallocated zeros, is a torn group: how long is it?
@@ -277,7 +295,7 @@ pub(super) fn read_frame(
     file: &dyn DiskFile,
     offset: u64,
     len: u64,
-) -> io::Result<Option<(FrameHeader, Vec<u8>)>> {
+) -> io::Result<Option<ReadFrame>> {
     let body_at = offset + FRAME_HEADER_BYTES as u64;
     if body_at > len {
         return Ok(None);
@@ -293,6 +311,28 @@ pub(super) fn read_frame(
     let mut body = vec![0; header.body_bytes as usize];
     file.read_exact_at(&mut body, body_at)?;
     Ok((checksum(&body) == header.body_crc).then_some((header, body)))
+}
+
+/// The records of frames; `None` for a frame that is damaged. Half of the work is another thread's: opening waits for nothing else.
+fn records_of(frames: &[ReadFrame]) -> Vec<Option<Vec<Record>>> {
+    let (first, second) = frames.split_at(frames.len() / 2);
+    let read = |frames: &[ReadFrame]| -> Vec<_> { frames.iter().map(records_in).collect() };
+    std::thread::scope(|scope| {
+        let helping = std::thread::Builder::new().spawn_scoped(scope, || read(second));
+        let mut records = read(first);
+        // Without a thread it takes twice as long.
+        let others = helping.ok().and_then(|thread| thread.join().ok());
+        records.extend(others.unwrap_or_else(|| read(second)));
+        records
+    })
+}
+
+fn records_in((header, body): &ReadFrame) -> Option<Vec<Record>> {
+    let block = decompress(body, header.block_bytes)?;
+    let block = Block::decode(block, header.first_seq, header.records)?;
+    (0..block.len())
+        .map(|index| block.record(index, &mut |text| text.into()))
+        .collect()
 }
 
 /// What the index keeps of a record that was read back.

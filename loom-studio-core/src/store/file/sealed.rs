@@ -11,6 +11,7 @@ use super::bloom::Filter;
 use super::bytes::{Reader, checksum};
 use super::frame::{MAX_BLOCK_BYTES, VERSION};
 use super::index::{Field, FrameEntry, HASH_BITS, Key, ROW_BITS};
+use super::packed::{cardinality, first_not_below};
 use super::tail_index::TailIndex;
 use crate::store::Pattern;
 
@@ -269,8 +270,10 @@ impl SealedIndex {
     /// Bounds what the table of blocks leads to, be its checksum right or not, and takes in the bounds of time.
     fn check_frames(&mut self) -> Option<()> {
         let (mut next_row, mut end) = (0, 0);
-        for index in 0..self.frames() {
-            let frame = self.frame(index)?;
+        let (mut min_time, mut max_time) = (i64::MAX, i64::MIN);
+        let frames = self.frames();
+        for (index, frame) in frames.iter().enumerate() {
+            let frame = read_frame(frame)?;
             let is_next = match index {
                 0 => frame.first_row == 0,
                 _ => frame.first_row > next_row,
@@ -282,10 +285,11 @@ impl SealedIndex {
                 return None;
             }
             (next_row, end) = (frame.first_row, body_end);
-            self.min_time = self.min_time.min(frame.min_time);
-            self.max_time = self.max_time.max(frame.max_time);
+            (min_time, max_time) = (min_time.min(frame.min_time), max_time.max(frame.max_time));
         }
-        (next_row < self.meta.rows && self.frames() > 0).then_some(())
+        let is_filled = next_row < self.meta.rows && !frames.is_empty();
+        (self.min_time, self.max_time) = (min_time, max_time);
+        is_filled.then_some(())
     }
 
     fn section(&self, index: usize) -> &[u8] {
@@ -340,6 +344,14 @@ impl SealedIndex {
             .map_or(0, |time| i64::from_le_bytes(*time))
     }
 
+    pub(super) fn each_time(&self, rows: Range<u32>, visit: &mut dyn FnMut(u32, i64)) {
+        let (times, _) = self.section(TIMES).as_chunks::<8>();
+        let asked = times.get(rows.start as usize..).unwrap_or_default();
+        for (row, time) in rows.zip(asked) {
+            visit(row, i64::from_le_bytes(*time));
+        }
+    }
+
     pub(super) fn time_bounds(&self) -> (i64, i64) {
         (self.min_time, self.max_time)
     }
@@ -352,9 +364,12 @@ impl SealedIndex {
         if !self.is_sound(BITMAPS) {
             return RoaringBitmap::new();
         }
-        let bytes = (*self.map).as_ref().get(range.clone()).unwrap_or_default();
         // Damage here was ruled out by the checksum.
-        RoaringBitmap::deserialize_from(bytes).unwrap_or_default()
+        RoaringBitmap::deserialize_unchecked_from(self.bytes_at(range)).unwrap_or_default()
+    }
+
+    fn bytes_at(&self, range: &Range<usize>) -> &[u8] {
+        (*self.map).as_ref().get(range.clone()).unwrap_or_default()
     }
 
     pub(super) fn lookup(&self, key: Key, hash: u64) -> Vec<u32> {
@@ -369,8 +384,9 @@ impl SealedIndex {
     fn with_hash(&self, key: Key, hash: u64) -> &[[u8; 8]] {
         let (words, _) = self.section(FIRST_KEY + key as usize).as_chunks::<8>();
         let wanted = pack(hash);
-        let start = words.partition_point(|word| u64::from_le_bytes(*word) < wanted);
-        let rest = words.get(start..).unwrap_or_default();
+        let rest = words
+            .get(first_not_below(words, wanted)..)
+            .unwrap_or_default();
         let end = rest.partition_point(|word| pack(u64::from_le_bytes(*word)) <= wanted);
         rest.get(..end).unwrap_or_default()
     }
@@ -395,79 +411,79 @@ impl SealedIndex {
         rows.iter().filter(has_hash).collect()
     }
 
-    pub(super) fn union(&self, field: Field, pattern: &Pattern) -> RoaringBitmap {
-        let text = |value: &Value| {
-            let bytes = (*self.map)
-                .as_ref()
-                .get(value.text.clone())
-                .unwrap_or_default();
-            std::str::from_utf8(bytes).unwrap_or_default()
-        };
+    fn text(&self, value: &Value) -> &str {
+        std::str::from_utf8(self.bytes_at(&value.text)).unwrap_or_default()
+    }
+
+    fn values(&self, field: Field) -> &[Value] {
         let start = self
             .values
             .partition_point(|value| value.field < field as u32);
-        let of_field = self.values.get(start..).unwrap_or_default();
-        let of_field = of_field
-            .get(..of_field.partition_point(|value| value.field == field as u32))
-            .unwrap_or_default();
+        let from = self.values.get(start..).unwrap_or_default();
+        from.get(..from.partition_point(|value| value.field == field as u32))
+            .unwrap_or_default()
+    }
+
+    fn value(&self, field: Field, text: &str) -> Option<&Value> {
+        let values = self.values(field);
+        // Texts are sorted by their bytes.
+        let found =
+            values.binary_search_by(|value| self.bytes_at(&value.text).cmp(text.as_bytes()));
+        values.get(found.ok()?)
+    }
+
+    pub(super) fn union(&self, field: Field, pattern: &Pattern) -> RoaringBitmap {
         if let Some(exact) = pattern.exact() {
-            let found = of_field
-                .binary_search_by(|value| text(value).cmp(exact))
-                .ok();
+            let found = self.value(field, exact);
             return found
-                .and_then(|index| of_field.get(index))
                 .map(|value| self.bitmap(&value.bitmap))
                 .unwrap_or_default();
         }
-        let matching = of_field.iter().filter(|value| pattern.matches(text(value)));
+        let matching = self
+            .values(field)
+            .iter()
+            .filter(|value| pattern.matches(self.text(value)));
         matching.fold(RoaringBitmap::new(), |union, value| {
             union | self.bitmap(&value.bitmap)
         })
     }
 
-    fn frame(&self, index: usize) -> Option<FrameEntry> {
-        let (frames, _) = self.section(BLOCKS).as_chunks::<FRAME_BYTES>();
-        let mut reader = Reader(frames.get(index)?);
-        Some(FrameEntry {
-            body_offset: reader.u64()?,
-            body_bytes: reader.u32()?,
-            block_bytes: reader.u32()?,
-            first_row: reader.u32()?,
-            body_crc: reader.u32()?,
-            min_time: reader.i64()?,
-            max_time: reader.i64()?,
-        })
+    pub(super) fn count(&self, field: Field, text: &str) -> u64 {
+        let Some(value) = self.value(field, text).filter(|_| self.is_sound(BITMAPS)) else {
+            return 0;
+        };
+        cardinality(self.bytes_at(&value.bitmap)).unwrap_or(0)
     }
 
-    fn frames(&self) -> usize {
-        self.section(BLOCKS).len() / FRAME_BYTES
+    fn frames(&self) -> &[[u8; FRAME_BYTES]] {
+        self.section(BLOCKS).as_chunks().0
     }
 
     pub(super) fn each_frame(&self, visit: &mut dyn FnMut(FrameEntry, u32)) {
-        for index in 0..self.frames() {
-            let next_row = self
-                .frame(index + 1)
-                .map_or(self.rows(), |next| next.first_row);
-            if let Some(frame) = self.frame(index) {
-                visit(frame, next_row);
+        let mut last: Option<FrameEntry> = None;
+        for frame in self.frames().iter().filter_map(read_frame) {
+            if let Some(last) = last.replace(frame) {
+                visit(last, frame.first_row);
             }
+        }
+        if let Some(last) = last {
+            visit(last, self.rows());
         }
     }
 
     /// The frame that holds a row, and how many rows it has.
     pub(super) fn frame_of(&self, row: u32) -> Option<(FrameEntry, u32)> {
-        let (mut low, mut high) = (0, self.frames());
-        while low < high {
-            let middle = usize::midpoint(low, high);
-            if self.frame(middle)?.first_row <= row {
-                low = middle + 1;
-            } else {
-                high = middle;
-            }
-        }
-        let frame = self.frame(low.checked_sub(1)?)?;
-        let next_row = self.frame(low).map_or(self.rows(), |next| next.first_row);
+        let frames = self.frames();
+        let after = frames.partition_point(|frame| first_row(frame) <= row);
+        let frame = read_frame(frames.get(after.checked_sub(1)?)?)?;
+        let next_row = frames.get(after).map_or(self.rows(), first_row);
         Some((frame, next_row.checked_sub(frame.first_row)?))
+    }
+
+    pub(super) fn observed_bounds(&self) -> Option<(u64, u64)> {
+        let (pairs, _) = self.section(OBSERVED).as_chunks::<12>();
+        let of = |pair: &[u8; 12]| Reader(pair).u64();
+        Some((of(pairs.first()?)?, of(pairs.last()?)?))
     }
 
     pub(super) fn observed(&self, seq: u64) -> Vec<u32> {
@@ -482,6 +498,23 @@ impl SealedIndex {
         same.filter_map(|pair| Reader(pair.get(8..)?).u32())
             .collect()
     }
+}
+
+fn read_frame(bytes: &[u8; FRAME_BYTES]) -> Option<FrameEntry> {
+    let mut reader = Reader(bytes);
+    Some(FrameEntry {
+        body_offset: reader.u64()?,
+        body_bytes: reader.u32()?,
+        block_bytes: reader.u32()?,
+        first_row: reader.u32()?,
+        body_crc: reader.u32()?,
+        min_time: reader.i64()?,
+        max_time: reader.i64()?,
+    })
+}
+
+fn first_row(frame: &[u8; FRAME_BYTES]) -> u32 {
+    read_frame(frame).map_or(u32::MAX, |frame| frame.first_row)
 }
 
 fn read_meta(section: &[u8], meta: &mut SegmentMeta) -> Option<()> {

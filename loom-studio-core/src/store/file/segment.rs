@@ -1,23 +1,13 @@
 //! One segment: its file, its index, and the records in it.
 
-use std::cell::RefCell;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use bytes::Bytes;
-use quick_cache::Weighter;
-use quick_cache::sync::Cache;
-
-use super::block::Block;
 use super::bloom::Slot;
-use super::bytes::checksum;
 use super::disk::DiskFile;
-use super::index::{Candidates, FrameEntry, Hasher, Index, candidates};
+use super::index::{FrameEntry, Index};
 use super::sealed::{SealedIndex, SegmentMeta};
 use super::tail_index::TailIndex;
-use crate::error::{Error, ErrorKind, Result};
-use crate::event::Record;
-use crate::store::EventFilter;
-use crate::store::intern::Interner;
+use crate::error::{Error, ErrorKind};
 
 /// `seg-` and the first seq in 20 digits.
 pub(super) fn log_name(first_seq: u64) -> String {
@@ -102,10 +92,15 @@ impl Segment {
         }
     }
 
-    pub(super) fn candidates(&self, filter: &EventFilter, hasher: Hasher) -> Candidates {
-        self.ask(|index| candidates(index, filter, hasher))
+    /// The least and the greatest seq that observations stored here are of.
+    pub(super) fn observed_bounds(&self) -> Option<(u64, u64)> {
+        self.ask(|index| match index {
+            Index::Tail(index) => index.observed_bounds(),
+            Index::Sealed(index) => index.observed_bounds(),
+        })
     }
 
+    /// The rows of an event's observations.
     pub(super) fn observed(&self, seq: u64) -> Vec<u32> {
         self.ask(|index| match index {
             Index::Tail(index) => index.observed(seq),
@@ -120,117 +115,6 @@ impl Segment {
             Index::Sealed(index) => index.frame_of(row),
         })
     }
-}
-
-/// Which block: the segment's first seq, and the block's first row.
-type BlockKey = (u64, u32);
-
-#[derive(Debug, Clone)]
-struct ByBytes;
-
-impl Weighter<BlockKey, Arc<Block>> for ByBytes {
-    fn weight(&self, _: &BlockKey, block: &Arc<Block>) -> u64 {
-        block.weight().max(1)
-    }
-}
-
-/// Reads blocks, and keeps the ones used most, up to a bound of bytes.
-#[derive(Debug)]
-pub(super) struct Blocks {
-    cache: Cache<BlockKey, Arc<Block>, ByBytes>,
-    strings: std::sync::Mutex<Interner>,
-}
-
-impl Blocks {
-    pub(super) fn new(cache_bytes: u64) -> Self {
-        let items = usize::try_from(cache_bytes / (32 << 10))
-            .unwrap_or(usize::MAX)
-            .max(16);
-        Self {
-            cache: Cache::with_weighter(items, cache_bytes, ByBytes),
-            strings: std::sync::Mutex::default(),
-        }
-    }
-
-    /// The record in a row.
-    pub(super) fn record(&self, segment: &Segment, row: u32) -> Result<Record> {
-        let (frame, rows) = segment
-            .frame_of(row)
-            .ok_or_else(|| damaged(segment.first_seq, 0))?;
-        let block = self.block(segment, &frame, rows)?;
-        let index = (row - frame.first_row) as usize;
-        self.record_in(&block, index)
-            .ok_or_else(|| damaged(segment.first_seq, frame.body_offset))
-    }
-
-    /// A record of a block; `None` when there is none, or it is damaged.
-    pub(super) fn record_in(&self, block: &Block, index: usize) -> Option<Record> {
-        block.record(index, &mut |text| {
-            let mut strings = self.strings.lock().unwrap_or_else(PoisonError::into_inner);
-            strings.get(text)
-        })
-    }
-
-    /// A block by its frame.
-    pub(super) fn block(
-        &self,
-        segment: &Segment,
-        frame: &FrameEntry,
-        rows: u32,
-    ) -> Result<Arc<Block>> {
-        let key = (segment.first_seq, frame.first_row);
-        if let Some(block) = self.cache.get(&key) {
-            return Ok(block);
-        }
-        let bytes = read_block(&*segment.file, frame, segment.first_seq)?;
-        let first_seq = segment.first_seq + u64::from(frame.first_row);
-        let block = Block::decode(bytes, first_seq, rows)
-            .map(Arc::new)
-            .ok_or_else(|| damaged(segment.first_seq, frame.body_offset))?;
-        self.cache.insert(key, Arc::clone(&block));
-        Ok(block)
-    }
-
-    /// Keeps a block that was just written: whoever follows the head reads it next.
-    pub(super) fn keep(&self, segment_first_seq: u64, first_row: u32, rows: u32, bytes: Bytes) {
-        let first_seq = segment_first_seq + u64::from(first_row);
-        if let Some(block) = Block::decode(bytes, first_seq, rows) {
-            self.cache
-                .insert((segment_first_seq, first_row), Arc::new(block));
-        }
-    }
-}
-
-/// Reads, checks and decompresses a frame's body.
-pub(super) fn read_block(file: &dyn DiskFile, frame: &FrameEntry, first_seq: u64) -> Result<Bytes> {
-    let mut body = vec![0; frame.body_bytes as usize];
-    file.read_exact_at(&mut body, frame.body_offset)
-        .map_err(|error| {
-            Error::new(
-                ErrorKind::Io,
-                format!("cannot read segment {}: {error}", log_name(first_seq)),
-            )
-            .with_source(error)
-        })?;
-    if checksum(&body) != frame.body_crc {
-        return Err(damaged(first_seq, frame.body_offset));
-    }
-    decompress(&body, frame.block_bytes).ok_or_else(|| damaged(first_seq, frame.body_offset))
-}
-
-/// A frame's block; `None` when the body is none.
-pub(super) fn decompress(body: &[u8], block_bytes: u32) -> Option<Bytes> {
-    thread_local! {
-        /// Making one takes as long as using it for a block.
-        static DECOMPRESSOR: RefCell<Option<zstd::bulk::Decompressor<'static>>> = const { RefCell::new(None) };
-    }
-    DECOMPRESSOR.with_borrow_mut(|kept| {
-        if kept.is_none() {
-            *kept = zstd::bulk::Decompressor::new().ok();
-        }
-        let block = kept.as_mut()?.decompress(body, block_bytes as usize);
-        block.ok().map(Bytes::from)
-    })
 }
 
 pub(super) fn damaged(first_seq: u64, offset: u64) -> Error {

@@ -1,6 +1,7 @@
 //! What the store's front, its writer and its readers have in common.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{
@@ -11,13 +12,14 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::FileStoreOptions;
+use super::blocks::Blocks;
 use super::bloom::{Filters, Slot, bits_for};
 use super::disk::Disk;
 use super::index::Hasher;
 use super::pending::{Known, Pending};
 use super::recovery;
 use super::sealed::{self, Check, SealedIndex};
-use super::segment::{self, Blocks, Segment, SegmentIndex, index_name, log_name};
+use super::segment::{self, Segment, SegmentIndex, index_name, log_name};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, NodeId, Observation, Record, Stamps};
@@ -60,6 +62,13 @@ pub(super) struct State {
     pub(super) unsealed: BTreeSet<u64>,
     pub(super) by_slot: hashbrown::HashMap<(usize, u32), u64>,
     pub(super) filters: Filters,
+}
+
+/// A segment with observations, and of which events they are.
+#[derive(Debug)]
+pub(super) struct Observing {
+    segment: Arc<Segment>,
+    of: RangeInclusive<u64>,
 }
 
 /// What the store has done since it was opened.
@@ -389,12 +398,21 @@ impl Shared {
         self.counters.rebuilt.load(Ordering::Acquire)
     }
 
+    /// Whether any index was built anew since, after a look at all of them.
+    pub(super) fn mended_since(&self, before: u64) -> bool {
+        for segment in self.snapshot().0 {
+            // What can't be mended is told by the question that needs it.
+            let _ = self.check_index(&segment);
+        }
+        self.rebuilt() > before
+    }
+
     /// Asks again when the answer met a damaged index that has been built anew: once per segment at most.
     pub(super) fn asking<T>(&self, mut ask: impl FnMut() -> Result<T>) -> Result<T> {
         loop {
             let before = self.rebuilt();
             match ask() {
-                Err(error) if error.kind() == ErrorKind::Corrupt && self.rebuilt() > before => {}
+                Err(error) if error.kind() == ErrorKind::Corrupt && self.mended_since(before) => {}
                 answer => return answer,
             }
         }
@@ -404,13 +422,13 @@ impl Shared {
     pub(super) fn observations(
         &self,
         of: u64,
-        segments: &[Arc<Segment>],
+        observing: &[Observing],
         durable: u64,
     ) -> Result<Vec<Arc<Observation>>> {
         let mut found = Vec::new();
-        for segment in segments
+        for Observing { segment, .. } in observing
             .iter()
-            .filter(|segment| segment.first_seq + u64::from(segment.rows()) > of)
+            .filter(|observing| observing.of.contains(&of))
         {
             for row in segment.observed(of) {
                 if segment.first_seq + u64::from(row) > durable {
@@ -420,9 +438,24 @@ impl Shared {
                     found.push(observation);
                 }
             }
-            self.check_index(segment)?;
         }
         Ok(found)
+    }
+
+    /// The segments in which observations are stored, in order.
+    pub(super) fn observing(&self, segments: &[Arc<Segment>]) -> Result<Vec<Observing>> {
+        let mut observing = Vec::new();
+        for segment in segments.iter().filter(|segment| segment.has_observations()) {
+            let bounds = segment.observed_bounds();
+            self.check_index(segment)?;
+            if let Some((first, last)) = bounds {
+                observing.push(Observing {
+                    segment: Arc::clone(segment),
+                    of: first..=last,
+                });
+            }
+        }
+        Ok(observing)
     }
 
     pub(super) fn stored(&self, seq: u64) -> Result<Option<StoredRecord>> {
@@ -432,7 +465,7 @@ impl Shared {
         let observations = match &record {
             Record::Event(_) => self.asking(|| {
                 let (segments, durable) = self.snapshot();
-                self.observations(seq, &segments, durable)
+                self.observations(seq, &self.observing(&segments)?, durable)
             })?,
             Record::Observation(_) => Vec::new(),
         };

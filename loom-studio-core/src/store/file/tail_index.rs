@@ -267,6 +267,13 @@ impl TailIndex {
         matching.fold(RoaringBitmap::new(), |union, (_, _, rows)| union | rows)
     }
 
+    pub(super) fn count(&self, field: Field, text: &str) -> u64 {
+        let found = self
+            .find(field, text)
+            .and_then(|index| self.bitmaps.get(index));
+        found.map_or(0, |(_, _, rows)| rows.len())
+    }
+
     pub(super) fn each_frame(&self, visit: &mut dyn FnMut(FrameEntry, u32)) {
         for (index, frame) in self.frames.iter().enumerate() {
             let next_row = self
@@ -296,6 +303,10 @@ impl TailIndex {
             .range((seq, 0)..=(seq, u32::MAX))
             .map(|(_, row)| *row)
             .collect()
+    }
+
+    pub(super) fn observed_bounds(&self) -> Option<(u64, u64)> {
+        Some((self.observed.first()?.0, self.observed.last()?.0))
     }
 
     /// What the index file is made from.
