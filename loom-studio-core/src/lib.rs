@@ -69,8 +69,10 @@ pub use event::{
 pub use ids::{Epoch, Seq};
 pub use links::{Link, Links, MAX_EFFECTS, Trust, links};
 pub use memory::{
-    MemoryChange, MemoryChangeKind, MemoryEntry, MemoryReconstructor, MemorySnapshot, MemoryTier,
-    StateValue,
+    BlameLevel, FaultReason, Faulty, MemoryChange, MemoryChangeKind, MemoryEntry, MemoryFault,
+    MemoryOwner, MemoryReconstructor, MemorySnapshot, MemoryStep, MemoryStepKind, MemoryTier,
+    Origin, Recall, RecalledEntry, RecordedMemory, StateBlame, StateChange, StateOf, StateValue,
+    recall,
 };
 pub use projection::{Checkpoint, Projection, fold};
 pub use replay::{

@@ -12,7 +12,7 @@ mod observation;
 mod record;
 mod reject;
 mod reply;
-mod scan;
+pub(crate) mod scan;
 mod time;
 mod trace;
 

@@ -17,6 +17,9 @@ mod fuzzed;
 #[cfg(feature = "file")]
 mod kill;
 mod laws;
+mod memory_fold;
+mod memory_laws;
+mod memory_patch;
 mod memory_store;
 #[cfg(feature = "file")]
 mod reading;
