@@ -301,7 +301,7 @@ fn departed(memory: &NodeMemory, after: Seq) -> BTreeMap<&str, (&Stamp, &What)> 
         .rev()
         .take_while(|step| step.stamp.seq > after)
     {
-        if let What::Consolidated { sources: ids, .. }
+        if let What::Consolidated { gone: ids, .. }
         | What::Evicted { ids, .. }
         | What::Cleared { ids, .. } = &step.what
         {

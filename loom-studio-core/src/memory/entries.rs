@@ -51,7 +51,10 @@ pub(super) enum What {
     },
     Consolidated {
         into: Option<Arc<str>>,
+        /// As reported.
         sources: Arc<[Arc<str>]>,
+        /// Those that were there and went.
+        gone: Arc<[Arc<str>]>,
     },
     Evicted {
         ids: Arc<[Arc<str>]>,
@@ -69,9 +72,8 @@ impl What {
     fn weight(&self) -> usize {
         1 + match self {
             Self::Promoted { .. } | Self::Rewritten { .. } => 1,
-            Self::Consolidated { sources: ids, .. }
-            | Self::Evicted { ids, .. }
-            | Self::Cleared { ids, .. } => ids.len(),
+            Self::Consolidated { sources, gone, .. } => sources.len() + gone.len(),
+            Self::Evicted { ids, .. } | Self::Cleared { ids, .. } => ids.len(),
         }
     }
 
@@ -79,8 +81,13 @@ impl What {
     pub(super) fn names(&self, wanted: &str) -> bool {
         match self {
             Self::Promoted { id, .. } | Self::Rewritten { id, .. } => **id == *wanted,
-            Self::Consolidated { into, sources } => {
-                into.as_deref() == Some(wanted) || sources.iter().any(|id| **id == *wanted)
+            Self::Consolidated {
+                into,
+                sources,
+                gone,
+            } => {
+                into.as_deref() == Some(wanted)
+                    || sources.iter().chain(gone.iter()).any(|id| **id == *wanted)
             }
             Self::Evicted { ids, .. } | Self::Cleared { ids, .. } => {
                 ids.iter().any(|id| **id == *wanted)

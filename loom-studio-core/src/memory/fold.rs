@@ -310,14 +310,20 @@ impl Applying<'_> {
         if report.sources.len() > MAX_SOURCES {
             self.fault(MAX_SOURCES, FaultReason::TooMany);
         }
-        let mut sources = Vec::new();
+        let (mut sources, mut gone) = (Vec::new(), Vec::new());
         for source in &report.sources {
             let known = self.memory.take_out(source, self.stamp);
+            gone.extend(known.clone());
             if sources.len() < MAX_SOURCES {
                 sources.push(known.unwrap_or_else(|| Arc::from(&**source)));
             }
         }
         let sources: Arc<[Arc<str>]> = sources.into();
+        let gone = if *sources == *gone {
+            Arc::clone(&sources)
+        } else {
+            gone.into()
+        };
         let into: Option<Arc<str>> = report.entry.id.as_deref().map(Arc::from);
         if let Some(into) = &into {
             let mut new = self.described(&report.entry, into, tier, role);
@@ -326,8 +332,14 @@ impl Applying<'_> {
             self.add(new);
         }
         if into.is_some() || !sources.is_empty() {
-            self.memory
-                .step(self.stamp, What::Consolidated { into, sources });
+            self.memory.step(
+                self.stamp,
+                What::Consolidated {
+                    into,
+                    sources,
+                    gone,
+                },
+            );
         } else if report.members.is_none() && report.tiers.is_empty() {
             self.fault(0, FaultReason::Malformed);
         }

@@ -167,6 +167,8 @@ enum SavedWhat<'a> {
     Consolidated(
         #[serde(borrow)] Option<&'a str>,
         #[serde(borrow)] Vec<&'a str>,
+        // Those that went, where they aren't all.
+        #[serde(borrow)] Option<Vec<&'a str>>,
     ),
     Evicted(
         #[serde(borrow)] Vec<&'a str>,
@@ -279,9 +281,15 @@ impl<'a> Names<'a> {
             What::Promoted { id, from, to } => {
                 SavedWhat::Promoted(id, self.number(from), self.number(to))
             }
-            What::Consolidated { into, sources } => {
-                SavedWhat::Consolidated(into.as_deref(), texts(sources))
-            }
+            What::Consolidated {
+                into,
+                sources,
+                gone,
+            } => SavedWhat::Consolidated(
+                into.as_deref(),
+                texts(sources),
+                (sources != gone).then(|| texts(gone)),
+            ),
             What::Evicted { ids, reason } => SavedWhat::Evicted(texts(ids), reason.as_deref()),
             What::Cleared { tier, ids } => SavedWhat::Cleared(tier.as_deref(), texts(ids)),
             What::Rewritten { id, was } => SavedWhat::Rewritten(id, self.stamp(was)),
@@ -461,10 +469,14 @@ impl Reader {
                 from: self.name(from)?,
                 to: self.name(to)?,
             },
-            SavedWhat::Consolidated(into, sources) => What::Consolidated {
-                into: into.map(Arc::from),
-                sources: ids(sources),
-            },
+            SavedWhat::Consolidated(into, sources, gone) => {
+                let sources: Arc<[Arc<str>]> = ids(sources);
+                What::Consolidated {
+                    into: into.map(Arc::from),
+                    gone: gone.map_or_else(|| Arc::clone(&sources), ids),
+                    sources,
+                }
+            }
             SavedWhat::Evicted(gone, reason) => What::Evicted {
                 ids: ids(gone),
                 reason: reason.map(Arc::from),

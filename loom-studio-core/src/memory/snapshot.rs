@@ -189,7 +189,7 @@ fn step_of(step: &Step) -> MemoryStep {
             from: Arc::clone(from),
             to: Arc::clone(to),
         },
-        What::Consolidated { into, sources } => MemoryStepKind::Consolidated {
+        What::Consolidated { into, sources, .. } => MemoryStepKind::Consolidated {
             into: into.clone(),
             sources: sources.to_vec(),
         },
