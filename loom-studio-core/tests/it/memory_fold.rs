@@ -465,6 +465,25 @@ fn a_project_state_object_keeps_the_origin_of_what_stayed_the_same() {
 }
 
 #[test]
+fn what_moved_up_in_an_array_keeps_its_origin() {
+    let mut program = Program::default();
+    for queue in [
+        json!(["a", "b", "c"]),
+        json!(["b", "c"]),
+        json!(["z", "b", "c"]),
+    ] {
+        program.event("pso.update", json!({"pso": {"queue": queue}}));
+    }
+    let memory = program.folded();
+    let node = node();
+    let written = |index: usize| {
+        let value = memory.state(StateOf::Node(&node, None), &format!("/queue/{index}"));
+        value.unwrap().written.seq.0
+    };
+    assert_eq!([0, 1, 2].map(written), [3, 1, 1]);
+}
+
+#[test]
 fn sessions_are_kept_apart_and_the_last_one_answers() {
     let mut program = Program::default();
     program.event("memory.add", add("1", "session"));

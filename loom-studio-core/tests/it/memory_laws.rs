@@ -372,6 +372,28 @@ proptest! {
     }
 
     #[test]
+    fn changes_of_an_array_can_be_applied_in_their_order(before in vec(0..4_u8, 0..8), after in vec(0..4_u8, 0..8), whole in any::<bool>()) {
+        let mut program = Program::default();
+        for items in [&before, &after] {
+            if whole {
+                program.event("pso.update", json!({"pso": {"items": items}}));
+            } else {
+                program.event("pso.update", json!({"patches": [{"op": "add", "path": "/items", "value": items}]}));
+            }
+        }
+        let records = program.records();
+        let node = NodeId::new("agent/a");
+        let first = folded(&records[..1]);
+        check_state_diff(&first, &folded(&records), StateOf::Node(&node, None), &records);
+        let of = StateOf::Node(&node, None);
+        let same = before.iter().zip(&after).take_while(|(one, other)| one == other).count();
+        for (index, _) in after.iter().enumerate() {
+            let written = folded(&records).state(of, &format!("/items/{index}")).unwrap().written.seq.0;
+            prop_assert!(!whole || index >= same || written == 1);
+        }
+    }
+
+    #[test]
     fn bytes_that_are_no_checkpoint_are_none(steps in vec(any_step(), 1..20), at in any::<prop::sample::Index>(), byte in any::<u8>()) {
         let saved = folded(&records(&steps)).save();
         let at = at.index(saved.len());
