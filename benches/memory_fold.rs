@@ -35,7 +35,8 @@ fn records(events: Vec<Incoming>) -> Vec<Record> {
         items: events,
     };
     runtime.block_on(async {
-        store.append(batch).await.expect("stored");
+        let appended = store.append(batch).await.expect("stored");
+        assert_eq!(appended.added(), count as u64);
         let mut all = store
             .subscribe(StartAt::Beginning, EventFilter::default())
             .await
@@ -71,7 +72,7 @@ fn slide(number: u64) -> Incoming {
         );
         event(number, gone % NODES, "memory.evict", &data)
     } else {
-        add(ENTRIES + number / 2)
+        add(ENTRIES + STEP + number / 2)
     }
 }
 
