@@ -161,8 +161,9 @@ fn fold(c: &mut Criterion) {
     group.sample_size(20);
     group.bench_function("clone", |b| b.iter(|| black_box(memory.clone())));
     let saved = memory.save();
-    println!("a checkpoint has {} bytes", saved.len());
-    group.bench_function("save", |b| b.iter(|| memory.save()));
+    group.bench_function(format!("save, {} kB", saved.len() >> 10), |b| {
+        b.iter(|| memory.save());
+    });
     group.bench_function("restore", |b| b.iter(|| RecordedMemory::restore(&saved)));
     let node = NodeId::new("agent/worker-7");
     group.bench_function("snapshot of a node with 100 entries", |b| {
