@@ -50,6 +50,7 @@ mod links;
 mod memory;
 mod projection;
 mod replay;
+mod saving;
 mod sessions;
 mod store;
 mod topology;

@@ -203,6 +203,8 @@ pub(crate) fn event_json(stored: &StoredEvent) -> Vec<u8> {
 pub(crate) struct TopologyDto {
     pub(crate) nodes: Vec<NodeDto>,
     pub(crate) edges: Vec<EdgeDto>,
+    /// Events about a node or edge there was no room for (100,000 of each are kept).
+    left_out: u64,
     /// The position it was folded to.
     at: u64,
     /// The store's epoch.
@@ -214,6 +216,7 @@ impl TopologyDto {
         Self {
             nodes: graph.nodes.iter().map(NodeDto::from).collect(),
             edges: graph.edges.iter().map(EdgeDto::from).collect(),
+            left_out: graph.left_out,
             at: graph.at.0,
             epoch: epoch.to_string(),
         }
@@ -241,6 +244,8 @@ pub(crate) struct NodeDto {
     first_seq: u64,
     last_seq: u64,
     last_time: String,
+    /// The record by which it unregistered; `null` while it is registered or never was.
+    unregistered: Option<u64>,
 }
 
 /// What proved a node's facts.
@@ -283,6 +288,7 @@ impl From<&Node> for NodeDto {
             first_seq: node.first_seq.0,
             last_seq: node.last_seq.0,
             last_time: node.last_time.to_string(),
+            unregistered: node.unregistered.map(|seq| seq.0),
         }
     }
 }
@@ -298,7 +304,11 @@ pub(crate) struct EdgeDto {
     open: u64,
     /// Calls that failed or were never answered.
     errors: u64,
+    /// Requests that an interceptor blocked: nobody got them.
+    blocked: u64,
     latency_ms: Option<LatencyDto>,
+    /// What callers have waited for replies, in all, in milliseconds.
+    wait_ms: f64,
     last_seq: u64,
     last_time: String,
 }
@@ -321,11 +331,13 @@ impl From<&Edge> for EdgeDto {
             count: edge.count,
             open: edge.open,
             errors: edge.errors,
+            blocked: edge.blocked,
             latency_ms: edge.latency.map(|latency| LatencyDto {
                 p50: millis(latency.p50_nanos),
                 p95: millis(latency.p95_nanos),
                 p99: millis(latency.p99_nanos),
             }),
+            wait_ms: millis(edge.wait_nanos as f64),
             last_seq: edge.last_seq.0,
             last_time: edge.last_time.to_string(),
         }

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::http::StatusCode;
 use loom_studio_core::{
-    CausalTopology, Clock, EventFilter, EventStore, Projection, Seq, Session, Sessions, StartAt,
-    Timestamp, Topologies, Topology, TopologyInferer,
+    Clock, EventFilter, EventStore, Projection, Seq, Session, Sessions, StartAt, Timestamp,
+    Topologies, Topology,
 };
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -44,10 +44,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Live {
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
-        let inferer: Box<dyn TopologyInferer> = Box::new(CausalTopology::default());
         Self {
             folds: Mutex::new(Folds {
-                topologies: Topologies::new(inferer),
+                topologies: Topologies::default(),
                 sessions: Sessions::default(),
             }),
             graphs: Mutex::default(),

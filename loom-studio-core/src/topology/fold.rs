@@ -1,135 +1,112 @@
 //! The default inferer: nodes from sources and subjects, calls from requests and the replies that name them.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use imbl::OrdMap;
 
-use super::calls::{Answer, CALL_TIMEOUT, Calls, OpenCall, Requested, is_too_late};
-use super::classify::{Registration, by_address, by_answer, has_arguments};
-use super::{
-    ByNode, Edge, Evidence, LatencySketch, Node, NodeStatus, NodeType, Rule, Topology,
-    TopologyInferer,
-};
-use crate::clock::Timestamp;
-use crate::event::{Event, NodeId, Outcome, Record, Reply};
+use super::calls::{Answer, Calls, OpenCall, Requested, is_too_late};
+use super::classify::{Registration, by_answer, has_arguments};
+use super::state::{EdgeState, MAX_REASON_CHARS, NodeState};
+use super::{NodeType, Rule};
+use crate::event::{Event, NodeId, Observation, Outcome, Phase, Record, Reply};
 use crate::ids::Seq;
 use crate::projection::Projection;
 
+/// Nodes and edges kept, each. What comes beyond that is counted.
+const MAX_NODES: usize = 100_000;
+const MAX_EDGES: usize = 100_000;
+/// Bytes of JSON that all nodes together may have registered with. What comes beyond that isn't kept.
+const MAX_METADATA_BYTES: usize = 16 << 20;
+
 /// Infers the graph from what nodes say to each other. Calling others in sequence proves nothing about a node.
+///
+/// It keeps at most 100,000 nodes and as many edges. An event that would need more is counted in [`Topology::left_out`](super::Topology::left_out), and changes nothing else about the node or edge there is no room for.
+///
+/// Its maps are persistent (imbl's B-trees), so a clone costs a few reference counts, and the first change of an entry after that copies its path.
 #[derive(Debug, Clone, Default)]
 pub struct CausalTopology {
-    nodes: ByNode<NodeState>,
-    edges: BTreeMap<(NodeId, NodeId), EdgeState>,
-    calls: Calls,
-    through: Seq,
-}
-
-#[derive(Debug, Clone)]
-struct NodeState {
-    kind: NodeType,
-    evidence: Option<Evidence>,
-    name: Option<Arc<str>>,
-    role: Option<Arc<str>>,
-    metadata: Option<Bytes>,
-    events: u64,
-    errors: u64,
-    /// The end of the call that ended last, by time: when, where, and what went wrong.
-    last_end: Option<(Timestamp, Seq, Option<String>)>,
-    first_seq: Seq,
-    last_seq: Seq,
-    last_time: Timestamp,
-}
-
-#[derive(Debug, Clone, Default)]
-struct EdgeState {
-    count: u64,
-    errors: u64,
-    latency: LatencySketch,
-    last_seq: Seq,
-    last_time: Timestamp,
-}
-
-/// The longest error text kept as a reason.
-const MAX_REASON_CHARS: usize = 200;
-
-impl NodeState {
-    fn new(id: &NodeId, seq: Seq) -> Self {
-        let by_address = by_address(id);
-        Self {
-            evidence: by_address.is_some().then_some(Evidence {
-                seq,
-                rule: Rule::AddressSegment,
-            }),
-            kind: by_address.unwrap_or_default(),
-            name: None,
-            role: None,
-            metadata: None,
-            events: 0,
-            errors: 0,
-            last_end: None,
-            first_seq: seq,
-            last_seq: seq,
-            last_time: Timestamp::default(),
-        }
-    }
-
-    /// A stronger rule replaces a weaker one; among equals the first stays.
-    fn prove(&mut self, kind: NodeType, rule: Rule, seq: Seq) {
-        if self.evidence.is_none_or(|known| known.rule < rule) {
-            (self.kind, self.evidence) = (kind, Some(Evidence { seq, rule }));
-        }
-    }
-
-    fn end_call(&mut self, time: Timestamp, seq: Seq, failure: Option<String>) {
-        if failure.is_some() {
-            self.errors += 1;
-        }
-        if self
-            .last_end
-            .as_ref()
-            .is_none_or(|(last, at, _)| (*last, *at) <= (time, seq))
-        {
-            self.last_end = Some((time, seq, failure));
-        }
-    }
+    pub(super) nodes: OrdMap<NodeId, Arc<NodeState>>,
+    pub(super) edges: OrdMap<(NodeId, NodeId), Arc<EdgeState>>,
+    pub(super) calls: Calls,
+    pub(super) metadata_bytes: usize,
+    pub(super) left_out: u64,
+    pub(super) through: Seq,
 }
 
 impl CausalTopology {
-    fn node(&mut self, id: &NodeId, event: &Event) -> &mut NodeState {
-        let node = self
-            .nodes
-            .entry(id.clone())
-            .or_insert_with(|| NodeState::new(id, event.seq()));
+    /// A node, noted as seen in this event; `None` when it is new and there are too many.
+    fn node(&mut self, id: &NodeId, event: &Event) -> Option<&mut NodeState> {
+        if !self.nodes.contains_key(id) {
+            if self.nodes.len() >= MAX_NODES {
+                return None;
+            }
+            let new = Arc::new(NodeState::new(id, event.seq()));
+            self.nodes.insert(id.clone(), new);
+        }
+        let node = Arc::make_mut(self.nodes.get_mut(id)?);
         node.last_seq = event.seq();
         node.last_time = node.last_time.max(event.time());
-        node
+        Some(node)
+    }
+
+    fn known(&mut self, id: &NodeId) -> Option<&mut NodeState> {
+        self.nodes.get_mut(id).map(Arc::make_mut)
+    }
+
+    /// An edge; `None` when it is new and there are too many.
+    fn edge(&mut self, from: &NodeId, to: &NodeId) -> Option<&mut EdgeState> {
+        let key = (from.clone(), to.clone());
+        if !self.edges.contains_key(&key) {
+            if self.edges.len() >= MAX_EDGES {
+                return None;
+            }
+            self.edges.insert(key.clone(), Arc::default());
+        }
+        self.edges.get_mut(&key).map(Arc::make_mut)
     }
 
     fn apply_event(&mut self, event: &Event) {
         let seq = event.seq();
-        let sender = self.node(event.from(), event);
-        sender.events += 1;
-        if event.kind().starts_with("agent.") {
-            sender.prove(NodeType::Agent, Rule::EmitsAgentEvents, seq);
+        let mut has_room = true;
+        if let Some(sender) = self.node(event.from(), event) {
+            sender.events += 1;
+            if event.kind().starts_with("agent.") {
+                sender.prove(NodeType::Agent, Rule::EmitsAgentEvents, seq);
+            }
+        } else {
+            has_room = false;
         }
         match &**event.kind() {
             "kernel.node.register" => self.register(event),
+            "kernel.node.unregister" => self.unregister(event),
             "node.request" | "node.call" => self.request(event),
             _ => {}
         }
         if let Some(to) = event.to() {
-            self.node(to, event);
-            let edge = self
-                .edges
-                .entry((event.from().clone(), to.clone()))
-                .or_default();
-            edge.count += 1;
-            edge.last_seq = seq;
-            edge.last_time = edge.last_time.max(event.time());
+            has_room &= self.node(to, event).is_some();
+            if let Some(edge) = self.edge(event.from(), to) {
+                edge.count += 1;
+                edge.blocked += u64::from(event.phase() == Some(Phase::Blocked));
+                edge.last_seq = seq;
+                edge.last_time = edge.last_time.max(event.time());
+            } else {
+                has_room = false;
+            }
         }
+        self.left_out += u64::from(!has_room);
         if event.outcome() != Outcome::None {
             self.reply(event);
+        }
+    }
+
+    /// A blocked request was never published: its call isn't open, and nobody is to blame.
+    fn apply_observation(&mut self, observation: &Observation) {
+        if observation.phase == Phase::Blocked
+            && let Some(call) = self.calls.withdraw(observation.of)
+            && let Some(edge) = self.edge(&call.from, &call.to)
+        {
+            edge.blocked += 1;
         }
     }
 
@@ -140,17 +117,37 @@ impl CausalTopology {
             .starts_with('{')
             .then(|| Bytes::copy_from_slice(data.as_bytes()));
         let id = registration.node.unwrap_or_else(|| event.from().clone());
-        let node = self.node(&id, event);
+        let room = MAX_METADATA_BYTES.saturating_sub(self.metadata_bytes);
+        let Some(node) = self.node(&id, event) else {
+            return;
+        };
         if let Some(kind) = registration.kind {
             node.prove(kind, Rule::Registered, event.seq());
         }
         node.name = registration.name.or(node.name.take());
         node.role = registration.role.or(node.role.take());
+        node.unregistered = None;
+        let length = |bytes: &Option<Bytes>| bytes.as_ref().map_or(0, Bytes::len);
+        let before = length(&node.metadata);
+        let metadata = metadata.filter(|new| new.len() <= room + before);
         node.metadata = metadata.or(node.metadata.take());
+        let after = length(&node.metadata);
+        self.metadata_bytes = (self.metadata_bytes + after).saturating_sub(before);
+    }
+
+    fn unregister(&mut self, event: &Event) {
+        let registration = Registration::read(event.data().unwrap_or_default());
+        let id = registration.node.unwrap_or_else(|| event.from().clone());
+        if let Some(node) = self.node(&id, event) {
+            node.unregistered = Some(event.seq());
+        }
     }
 
     fn request(&mut self, event: &Event) {
         let Some(to) = event.to() else { return };
+        if event.phase() == Some(Phase::Blocked) {
+            return;
+        }
         let call = OpenCall {
             from: event.from().clone(),
             to: to.clone(),
@@ -173,13 +170,15 @@ impl CausalTopology {
     fn reply(&mut self, event: &Event) {
         let data = event.data().unwrap_or_default();
         if let Some((kind, rule)) = by_answer(data) {
-            self.node(event.from(), event)
-                .prove(kind, rule, event.seq());
+            if let Some(node) = self.node(event.from(), event) {
+                node.prove(kind, rule, event.seq());
+            }
         }
         let failure = (event.outcome() == Outcome::Error).then(|| {
             let reply = Reply::read(event.kind(), data);
             let text = reply.error.unwrap_or_else(|| event.kind().as_ref().into());
-            text.chars().take(MAX_REASON_CHARS).collect()
+            let text: String = text.chars().take(MAX_REASON_CHARS).collect();
+            Arc::<str>::from(text)
         });
         let answer = Answer {
             by: event.from().clone(),
@@ -195,33 +194,33 @@ impl CausalTopology {
                 }
             }
             None => {
-                self.node(event.from(), event)
-                    .end_call(answer.time, answer.seq, answer.failure);
+                if let Some(node) = self.node(event.from(), event) {
+                    node.end_call(answer.time, answer.seq, answer.failure);
+                }
             }
         }
     }
 
     /// One open call too many: it counts as unanswered. It has no duration, so it leaves the latencies alone.
     fn give_up(&mut self, call: &OpenCall) {
-        if let Some(edge) = self.edges.get_mut(&(call.from.clone(), call.to.clone())) {
+        if let Some(edge) = self.edge(&call.from, &call.to) {
             edge.errors += 1;
         }
-        if let Some(node) = self.nodes.get_mut(&call.to) {
-            node.end_call(call.time, call.seq, Some("never answered".to_owned()));
+        if let Some(node) = self.known(&call.to) {
+            node.end_call(call.time, call.seq, Some("never answered".into()));
         }
     }
 
     fn end_call(&mut self, call: &OpenCall, answer: Answer) {
         let nanos = answer.time.nanos_since(call.time).max(0);
-        let late = is_too_late(nanos).then(|| "answered after the caller had given up".to_owned());
+        let late = is_too_late(nanos).then(|| "answered after the caller had given up".into());
         let failure = answer.failure.or(late);
-        let edge = self
-            .edges
-            .entry((call.from.clone(), call.to.clone()))
-            .or_default();
-        edge.latency.add(nanos);
-        edge.errors += u64::from(failure.is_some());
-        if let Some(node) = self.nodes.get_mut(&call.to) {
+        if let Some(edge) = self.edge(&call.from, &call.to) {
+            edge.latency.add(nanos);
+            edge.wait_nanos = edge.wait_nanos.saturating_add(nanos.unsigned_abs());
+            edge.errors += u64::from(failure.is_some());
+        }
+        if let Some(node) = self.known(&call.to) {
             if call.has_arguments && failure.is_none() {
                 node.prove(
                     NodeType::Tool,
@@ -236,128 +235,14 @@ impl CausalTopology {
 
 impl Projection for CausalTopology {
     fn apply(&mut self, record: &Record) {
-        if let Record::Event(event) = record {
-            self.apply_event(event);
+        match record {
+            Record::Event(event) => self.apply_event(event),
+            Record::Observation(observation) => self.apply_observation(observation),
         }
         self.through = record.seq();
     }
 
     fn through(&self) -> Seq {
         self.through
-    }
-}
-
-/// Open calls of a node at one moment.
-#[derive(Default)]
-struct Load {
-    handling: u64,
-    waiting: u64,
-    unanswered: u64,
-    /// When the caller of the last one gave up.
-    last_unanswered: Option<Timestamp>,
-}
-
-impl TopologyInferer for CausalTopology {
-    fn topology(&self, now: Timestamp) -> Topology {
-        let mut loads: ByNode<Load> = ByNode::new();
-        let mut edges: BTreeMap<(&NodeId, &NodeId), (u64, u64)> = BTreeMap::new();
-        for call in self.calls.open() {
-            let edge = edges.entry((&call.from, &call.to)).or_default();
-            if is_too_late(now.nanos_since(call.time)) {
-                edge.1 += 1;
-                let load = loads.entry(call.to.clone()).or_default();
-                load.unanswered += 1;
-                let given_up = call.time.saturating_add(CALL_TIMEOUT);
-                load.last_unanswered = load.last_unanswered.max(Some(given_up));
-            } else {
-                edge.0 += 1;
-                loads.entry(call.to.clone()).or_default().handling += 1;
-                loads.entry(call.from.clone()).or_default().waiting += 1;
-            }
-        }
-        let nothing = Load::default();
-        let nodes = self
-            .nodes
-            .iter()
-            .map(|(id, state)| node_at(id, state, loads.get(id).unwrap_or(&nothing)))
-            .collect();
-        let edges = self
-            .edges
-            .iter()
-            .map(|((from, to), state)| {
-                let (open, unanswered) = edges.get(&(from, to)).copied().unwrap_or_default();
-                Edge {
-                    from: from.clone(),
-                    to: to.clone(),
-                    count: state.count,
-                    open,
-                    errors: state.errors + unanswered,
-                    latency: state.latency.percentiles(),
-                    last_seq: state.last_seq,
-                    last_time: state.last_time,
-                }
-            })
-            .collect();
-        Topology {
-            nodes,
-            edges,
-            at: self.through,
-        }
-    }
-
-    fn fresh(&self) -> Box<dyn TopologyInferer> {
-        Box::<Self>::default()
-    }
-}
-
-fn node_at(id: &NodeId, state: &NodeState, load: &Load) -> Node {
-    let last_failure = state
-        .last_end
-        .as_ref()
-        .and_then(|(_, _, failure)| failure.clone());
-    let last_end = state.last_end.as_ref().map(|(time, _, _)| *time);
-    let (status, status_reason) = if load.handling > 0 {
-        (
-            NodeStatus::Running,
-            Some(format!("handling {}", calls(load.handling))),
-        )
-    } else if load.waiting > 0 {
-        (
-            NodeStatus::Running,
-            Some(format!("waiting for {}", calls(load.waiting))),
-        )
-    } else if load.last_unanswered > last_end {
-        (
-            NodeStatus::Error,
-            Some(format!("{} without an answer", calls(load.unanswered))),
-        )
-    } else if let Some(failure) = last_failure {
-        (NodeStatus::Error, Some(failure))
-    } else {
-        (NodeStatus::Idle, None)
-    };
-    Node {
-        id: id.clone(),
-        kind: state.kind.clone(),
-        evidence: state.evidence,
-        name: state.name.clone().unwrap_or_else(|| id.name().into()),
-        role: state.role.clone(),
-        status,
-        status_reason,
-        metadata: state.metadata.clone(),
-        events: state.events,
-        errors: state.errors + load.unanswered,
-        open_calls: load.handling,
-        first_seq: state.first_seq,
-        last_seq: state.last_seq,
-        last_time: state.last_time,
-    }
-}
-
-fn calls(count: u64) -> String {
-    if count == 1 {
-        "1 call".to_owned()
-    } else {
-        format!("{count} calls")
     }
 }

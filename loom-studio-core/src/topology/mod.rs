@@ -3,10 +3,12 @@
 mod calls;
 mod classify;
 mod fold;
+mod save;
 mod sketch;
+mod state;
+mod view;
 mod workspaces;
 
-use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -70,6 +72,8 @@ pub struct Topology {
     pub nodes: Vec<Node>,
     /// By `from`, then `to`.
     pub edges: Vec<Edge>,
+    /// Events about a node or edge there was no room for; 0 in all but hostile traffic.
+    pub left_out: u64,
     /// The position it was folded to.
     pub at: Seq,
 }
@@ -105,6 +109,8 @@ pub struct Node {
     pub last_seq: Seq,
     /// The time of the last event about it.
     pub last_time: Timestamp,
+    /// The record that said it is no longer there; `None` once it registers again.
+    pub unregistered: Option<Seq>,
 }
 
 /// Events from one node to another.
@@ -120,8 +126,12 @@ pub struct Edge {
     pub open: u64,
     /// Calls that failed or were never answered.
     pub errors: u64,
+    /// Requests that an interceptor blocked: nobody got them.
+    pub blocked: u64,
     /// Time from request to reply; `None` before the first.
     pub latency: Option<Percentiles>,
+    /// What callers have waited for replies, in all.
+    pub wait_nanos: u64,
     /// The last record along it.
     pub last_seq: Seq,
     /// The time of the last event along it.
@@ -138,6 +148,3 @@ pub struct Percentiles {
     /// 99 % are not above it.
     pub p99_nanos: f64,
 }
-
-/// Sorted maps of the fold: deterministic iteration, and look-up by `&str`.
-type ByNode<T> = BTreeMap<NodeId, T>;

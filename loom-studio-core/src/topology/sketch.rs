@@ -1,7 +1,5 @@
 //! A mergeable sketch of durations.
 
-use std::collections::BTreeMap;
-
 use super::Percentiles;
 
 /// DDSketch (Masson, Rim, Lee: "DDSketch: a fast and fully-mergeable quantile sketch with relative-error guarantees", VLDB 2019) over positive durations.
@@ -9,7 +7,8 @@ use super::Percentiles;
 /// A quantile differs from the true one by at most 1 % of its value. Merging two sketches gives the sketch of all their values. One bucket per 2 % step: about 1,150 from 1 ns to 1 h at most.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct LatencySketch {
-    buckets: BTreeMap<i32, u64>,
+    /// Bucket and count, sorted: a copy is one block of memory.
+    buckets: Vec<(i32, u64)>,
     count: u64,
 }
 
@@ -21,16 +20,40 @@ impl LatencySketch {
     /// Adds one duration; one below a nanosecond counts as a nanosecond.
     pub fn add(&mut self, nanos: i64) {
         let bucket = ((nanos.max(1) as f64).ln() / GAMMA.ln()).ceil() as i32;
-        *self.buckets.entry(bucket).or_insert(0) += 1;
-        self.count += 1;
+        self.add_to(bucket, 1);
     }
 
     /// Adds all durations of another sketch.
     pub fn merge(&mut self, other: &Self) {
-        for (&bucket, &count) in &other.buckets {
-            *self.buckets.entry(bucket).or_insert(0) += count;
+        for &(bucket, count) in &other.buckets {
+            self.add_to(bucket, count);
         }
-        self.count += other.count;
+    }
+
+    fn add_to(&mut self, bucket: i32, count: u64) {
+        match self.buckets.binary_search_by_key(&bucket, |(at, _)| *at) {
+            Ok(index) => {
+                if let Some((_, known)) = self.buckets.get_mut(index) {
+                    *known += count;
+                }
+            }
+            Err(index) => self.buckets.insert(index, (bucket, count)),
+        }
+        self.count += count;
+    }
+
+    /// Buckets with their counts, ascending: what [`from_buckets`](Self::from_buckets) takes.
+    pub(crate) fn buckets(&self) -> &[(i32, u64)] {
+        &self.buckets
+    }
+
+    /// The sketch of these buckets.
+    pub(crate) fn from_buckets(buckets: &[(i32, u64)]) -> Self {
+        let mut sketch = Self::default();
+        for &(bucket, count) in buckets {
+            sketch.add_to(bucket, count);
+        }
+        sketch
     }
 
     /// How many durations were added.
@@ -42,7 +65,7 @@ impl LatencySketch {
     pub fn quantile_nanos(&self, quantile: f64) -> Option<f64> {
         let rank = quantile.clamp(0.0, 1.0) * self.count.saturating_sub(1) as f64;
         let mut seen = 0_u64;
-        self.buckets.iter().find_map(|(&bucket, &count)| {
+        self.buckets.iter().find_map(|&(bucket, count)| {
             seen += count;
             (seen as f64 > rank).then(|| 2.0 * GAMMA.powi(bucket) / (GAMMA + 1.0))
         })

@@ -224,7 +224,7 @@ proptest! {
         prop_assert_eq!(in_pages.through(), whole.through());
         prop_assert_eq!(session_pages.of_workspace("w"), sessions.of_workspace("w"));
 
-        let mut all = Topologies::new(Box::<CausalTopology>::default());
+        let mut all = Topologies::default();
         for record in &records {
             all.apply(record);
         }

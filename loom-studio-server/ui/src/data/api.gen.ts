@@ -28,6 +28,11 @@ export interface components {
         EdgeDto: {
             /**
              * Format: int64
+             * @description Requests that an interceptor blocked: nobody got them.
+             */
+            blocked: number;
+            /**
+             * Format: int64
              * @description Events sent along it.
              */
             count: number;
@@ -47,6 +52,11 @@ export interface components {
              */
             open: number;
             to: string;
+            /**
+             * Format: double
+             * @description What callers have waited for replies, in all, in milliseconds.
+             */
+            wait_ms: number;
         };
         /** @description One event with its surroundings. */
         EventDetail: {
@@ -180,6 +190,11 @@ export interface components {
             status_reason?: string | null;
             /** @description `AgentNode`, `ToolNode`, `CrewNode`, `RouterNode`, `UserNode`, a registered name, or `Node`. */
             type: string;
+            /**
+             * Format: int64
+             * @description The record by which it unregistered; `null` while it is registered or never was.
+             */
+            unregistered?: number | null;
         };
         /** @description An observation of an event. */
         ObservationDto: {
@@ -282,6 +297,11 @@ export interface components {
             edges: components["schemas"]["EdgeDto"][];
             /** @description The store's epoch. */
             epoch: string;
+            /**
+             * Format: int64
+             * @description Events about a node or edge there was no room for (100,000 of each are kept).
+             */
+            left_out: number;
             nodes: components["schemas"]["NodeDto"][];
         };
     };

@@ -6,10 +6,10 @@ import { changes, drawnPart, EDGES_DRAWN, edgeState, edgeWidth } from './graphDi
 
 const node = (id: string, events = 1): TopologyNode => ({
   id, type: 'Node', name: id, role: null, status: 'idle', status_reason: null, metadata: {}, evidence: {},
-  events, open_calls: 0, errors: 0, first_seq: 1, last_seq: 1, last_time: '2026-01-02T03:04:05Z',
+  events, open_calls: 0, errors: 0, first_seq: 1, last_seq: 1, last_time: '2026-01-02T03:04:05Z', unregistered: null,
 });
 const edge = (from: string, to: string, count = 1): TopologyEdge => ({
-  from, to, count, open: 0, errors: 0, latency_ms: null, last_seq: 1, last_time: '2026-01-02T03:04:05Z',
+  from, to, count, open: 0, errors: 0, blocked: 0, latency_ms: null, wait_ms: 0, last_seq: 1, last_time: '2026-01-02T03:04:05Z',
 });
 const frame = (part: Partial<Parameters<TopologyModel['apply']>[0]>) => ({
   at_seq: 1, reset: false, nodes: [], edges: [], removed_nodes: [], removed_edges: [], ...part,
