@@ -134,6 +134,32 @@ pub async fn an_empty_policy_deletes_nothing(factory: Factory) {
     );
 }
 
+/// "The position at which the log would begin after `retain`": deleting up to it does the same, and appends in between change nothing.
+pub async fn what_retention_would_delete_can_be_asked_before(factory: Factory) {
+    let open = Open::new(factory).await;
+    assert_eq!(open.store().retainable(&by_bytes(0)).await.unwrap(), Seq(1));
+    open.fill(events(1..=300)).await;
+    let stats = open.store().stats().await.unwrap();
+    let keep_all = RetainPolicy::default();
+    assert_eq!(open.store().retainable(&keep_all).await.unwrap(), Seq(1));
+    let half = by_bytes(stats.stored_bytes / 2);
+    let first = open.store().retainable(&half).await.unwrap();
+    assert!(first > Seq(1) && first <= Seq(300), "{first}");
+    assert_eq!(open.store().stats().await.unwrap().first_seq, Seq(1));
+    open.append(vec![event("more")]).await;
+    let retained = open.store().delete_before(first).await.unwrap();
+    assert_eq!(retained.first_seq, first);
+    assert_eq!(retained.deleted_records, first.0 - 1);
+    // A position inside a unit deletes none of it.
+    let again = open.store().delete_before(first.next()).await.unwrap();
+    assert_eq!(again.first_seq, first);
+    let all = open.store().retainable(&by_bytes(0)).await.unwrap();
+    assert_eq!(all, Seq(302));
+    let retained = open.store().delete_before(all).await.unwrap();
+    assert_eq!(retained.first_seq, Seq::ZERO);
+    assert_eq!(open.store().stats().await.unwrap().events, 0);
+}
+
 /// "A deleted position … is never used again."
 pub async fn a_deleted_seq_is_not_used_again(factory: Factory) {
     let open = Open::new(factory).await;

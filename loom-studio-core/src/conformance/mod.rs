@@ -183,6 +183,7 @@ cases! { $;
         retention_by_age_keeps_what_is_young,
         retention_by_size_keeps_what_is_new,
         an_empty_policy_deletes_nothing,
+        what_retention_would_delete_can_be_asked_before,
         a_deleted_seq_is_not_used_again,
         a_deleted_event_may_come_again,
         queries_after_retention_find_what_is_left,

@@ -23,6 +23,8 @@ use crate::ids::{Epoch, Seq};
 pub use cursor::Cursor;
 pub(crate) use cursor::Position;
 #[cfg(feature = "file")]
+pub(crate) use file::OsDisk;
+#[cfg(feature = "file")]
 pub use file::{Disk, DiskFile, FileStore, FileStoreOptions, OpenReport, VerifyReport, verify};
 #[cfg(feature = "fuzzing")]
 pub(crate) use file::{first_frame, reseal_frame, reseal_index};
@@ -89,6 +91,13 @@ pub trait EventStore: Debug + Display + Send + Sync + 'static {
     /// # Errors
     /// `EpochMismatch` when `start` carries another epoch; `Invalid` for a position beyond the head.
     async fn subscribe(&self, start: StartAt, filter: EventFilter) -> Result<Subscription>;
+
+    /// The position at which the log would begin after [`retain`](Self::retain) with this policy: one beyond the head when nothing would stay. Deletes nothing; the unit that is written to may be closed for
+    /// it, so that [`delete_before`](Self::delete_before) can act on the answer however much is appended in between.
+    async fn retainable(&self, policy: &RetainPolicy) -> Result<Seq>;
+
+    /// Deletes all units from the front that end before a position. Readers in flight finish on what they see.
+    async fn delete_before(&self, first: Seq) -> Result<Retained>;
 
     /// Deletes from the front what the policy no longer wants. Readers in flight finish on what they see.
     async fn retain(&self, policy: &RetainPolicy) -> Result<Retained>;

@@ -76,6 +76,12 @@ impl EventStore for Forward {
     async fn subscribe(&self, start: StartAt, filter: EventFilter) -> Result<Subscription> {
         self.0.subscribe(start, filter).await
     }
+    async fn retainable(&self, policy: &RetainPolicy) -> Result<Seq> {
+        self.0.retainable(policy).await
+    }
+    async fn delete_before(&self, first: Seq) -> Result<Retained> {
+        self.0.delete_before(first).await
+    }
     async fn retain(&self, policy: &RetainPolicy) -> Result<Retained> {
         self.0.retain(policy).await
     }

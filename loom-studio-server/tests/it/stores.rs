@@ -125,6 +125,14 @@ impl EventStore for GatedStore {
         self.inner.subscribe(start, filter).await
     }
 
+    async fn retainable(&self, policy: &RetainPolicy) -> Result<Seq> {
+        self.inner.retainable(policy).await
+    }
+
+    async fn delete_before(&self, first: Seq) -> Result<Retained> {
+        self.inner.delete_before(first).await
+    }
+
     async fn retain(&self, policy: &RetainPolicy) -> Result<Retained> {
         self.inner.retain(policy).await
     }

@@ -49,7 +49,6 @@ use tokio::sync::{Semaphore, watch};
 
 use self::fetch::Helper;
 use self::opening::Opening;
-use self::os_disk::OsDisk;
 use self::recovery::failed;
 use self::shared::Shared;
 use self::writer::Writer;
@@ -68,6 +67,7 @@ pub use disk::{Disk, DiskFile};
 pub(crate) use fuzzing::{first_frame, reseal_frame, reseal_index};
 #[cfg(feature = "fuzzing")]
 pub use fuzzing::{frame, index};
+pub(crate) use os_disk::OsDisk;
 pub use verify::{VerifyReport, verify};
 
 /// How a [`FileStore`] works. The defaults suit a development machine and a small server alike.
@@ -356,8 +356,17 @@ impl EventStore for FileStore {
         )
     }
 
+    async fn retainable(&self, policy: &RetainPolicy) -> Result<Seq> {
+        Ok(Seq(retention::first_kept(&self.shared, policy).await))
+    }
+
+    async fn delete_before(&self, first: Seq) -> Result<Retained> {
+        retention::delete_before(&self.shared, first.0)
+    }
+
     async fn retain(&self, policy: &RetainPolicy) -> Result<Retained> {
-        retention::run(&self.shared, policy).await
+        let first = retention::first_kept(&self.shared, policy).await;
+        retention::delete_before(&self.shared, first)
     }
 
     async fn stats(&self) -> Result<StoreStats> {

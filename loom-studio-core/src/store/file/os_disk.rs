@@ -14,11 +14,11 @@ use super::disk::{Disk, DiskFile};
 
 /// A directory of the file system.
 #[derive(Debug)]
-pub(super) struct OsDisk(PathBuf);
+pub(crate) struct OsDisk(PathBuf);
 
 impl OsDisk {
     /// Opens a directory, and makes it when it doesn't exist.
-    pub(super) fn open(path: &Path) -> io::Result<Self> {
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
         fs::create_dir_all(path).map_err(|error| named(path, &error))?;
         Ok(Self(path.to_owned()))
     }

@@ -11,24 +11,54 @@ use crate::error::Result;
 use crate::ids::Seq;
 use crate::store::{RetainPolicy, Retained};
 
-/// Deletes what the policy no longer wants. The segment that is written to is closed first when it has to go.
-pub(super) async fn run(shared: &Shared, policy: &RetainPolicy) -> Result<Retained> {
+/// Where the log would begin after retention. The segment that is written to is closed first when it has to go.
+pub(super) async fn first_kept(shared: &Shared, policy: &RetainPolicy) -> u64 {
     let oldest = policy
         .max_age
         .map(|age| shared.clock.now().saturating_sub(age).as_nanos());
-    let mut deleted_records = 0;
-    while let Some((segment, is_active)) = victim(shared, policy, oldest) {
-        if is_active {
-            let closed = shared.pending().roll();
-            shared.wake();
-            // The writer may be ending; then nothing is closed, and nothing more deleted.
-            let is_closed = closed.await.is_ok()
-                && victim(shared, policy, oldest).is_some_and(|(_, is_active)| !is_active);
-            if !is_closed {
-                break;
-            }
-            continue;
+    loop {
+        let (first, is_active) = plan(shared, policy, oldest);
+        if !is_active {
+            return first;
         }
+        let closed = shared.pending().roll();
+        shared.wake();
+        // The writer may be ending; then nothing is closed, and what it wrote to stays.
+        let is_closed = closed.await.is_ok() && shared.segment_of(first).is_some();
+        if !is_closed || plan(shared, policy, oldest) == (first, true) {
+            return first;
+        }
+    }
+}
+
+/// The first position the policy wants, or that of the segment that is written to, when the policy doesn't want that one either.
+fn plan(shared: &Shared, policy: &RetainPolicy, oldest: Option<i64>) -> (u64, bool) {
+    let state = shared.state();
+    let mut bytes: u64 = state
+        .segments
+        .values()
+        .map(|segment| bytes_of(segment))
+        .sum();
+    let mut segments = state.segments.values().peekable();
+    while let Some(segment) = segments.next() {
+        let meta = segment.meta();
+        let is_old = oldest.is_some_and(|oldest| meta.newest_received < oldest);
+        let is_over = policy.max_bytes.is_some_and(|max_bytes| bytes > max_bytes);
+        if meta.rows == 0 || !(is_old || is_over) {
+            return (segment.first_seq, false);
+        }
+        if segments.peek().is_none() {
+            return (segment.first_seq, true);
+        }
+        bytes -= bytes_of(segment);
+    }
+    (shared.durable() + 1, false)
+}
+
+/// Deletes the segments that end before a position, but never the one that is written to.
+pub(super) fn delete_before(shared: &Shared, first: u64) -> Result<Retained> {
+    let mut deleted_records = 0;
+    while let Some(segment) = ended(shared, first) {
         deleted_records += u64::from(segment.rows());
         delete(shared, segment.first_seq)?;
     }
@@ -48,23 +78,13 @@ pub(super) async fn run(shared: &Shared, policy: &RetainPolicy) -> Result<Retain
     })
 }
 
-/// The oldest segment, if the policy doesn't want it, and whether it is the one that is written to.
-fn victim(
-    shared: &Shared,
-    policy: &RetainPolicy,
-    oldest: Option<i64>,
-) -> Option<(Arc<Segment>, bool)> {
+/// The oldest segment, if it ends before a position.
+fn ended(shared: &Shared, first: u64) -> Option<Arc<Segment>> {
     let state = shared.state();
-    let total: u64 = state
-        .segments
-        .values()
-        .map(|segment| bytes_of(segment))
-        .sum();
-    let segment = state.segments.values().next()?;
-    let meta = segment.meta();
-    let is_old = oldest.is_some_and(|oldest| meta.newest_received < oldest);
-    let is_over = policy.max_bytes.is_some_and(|max_bytes| total > max_bytes);
-    (meta.rows > 0 && (is_old || is_over)).then(|| (Arc::clone(segment), state.segments.len() == 1))
+    let mut segments = state.segments.values();
+    let segment = segments.next()?;
+    let end = segments.next()?.first_seq;
+    (end <= first).then(|| Arc::clone(segment))
 }
 
 fn bytes_of(segment: &Segment) -> u64 {

@@ -377,24 +377,36 @@ impl Log {
     }
 
     pub(super) fn retain(&mut self, policy: &RetainPolicy, now: Timestamp) -> Retained {
-        let before = self.stats.dropped_records;
-        if let Some(oldest) = policy.max_age.map(|age| now.saturating_sub(age)) {
-            while self
-                .chunks
-                .front()
-                .is_some_and(|chunk| chunk.newest_received < oldest)
-            {
-                self.drop_front();
+        let first = self.retainable(policy, now);
+        self.delete_before(first)
+    }
+
+    /// The position at which the log would begin after retention.
+    pub(super) fn retainable(&self, policy: &RetainPolicy, now: Timestamp) -> Seq {
+        let oldest = policy.max_age.map(|age| now.saturating_sub(age));
+        let sealed = self
+            .chunks
+            .iter()
+            .map(|chunk| (&*chunk.records, chunk.newest_received));
+        let newest = self.active.iter().map(Record::received).max();
+        let active = newest.map(|newest| (&*self.active, newest));
+        let (mut first, mut bytes) = (self.first, self.bytes);
+        for (records, newest) in sealed.chain(active) {
+            let is_old = oldest.is_some_and(|oldest| newest < oldest);
+            let is_over = policy.max_bytes.is_some_and(|max_bytes| bytes > max_bytes);
+            if !(is_old || is_over) {
+                break;
             }
-            let active_is_old = self.active.iter().all(|record| record.received() < oldest);
-            if self.chunks.is_empty() && !self.active.is_empty() && active_is_old {
-                self.drop_front();
-            }
+            bytes -= records.iter().map(cost_bytes).sum::<u64>();
+            first = Seq(first.0 + records.len() as u64);
         }
-        if let Some(max_bytes) = policy.max_bytes {
-            while self.first < self.next && self.bytes > max_bytes {
-                self.drop_front();
-            }
+        first
+    }
+
+    pub(super) fn delete_before(&mut self, first: Seq) -> Retained {
+        let before = self.stats.dropped_records;
+        while self.first < self.next && self.front_end() <= first {
+            self.drop_front();
         }
         let first_seq = if self.first == self.next {
             Seq::ZERO
@@ -405,6 +417,13 @@ impl Log {
             deleted_records: self.stats.dropped_records - before,
             first_seq,
         }
+    }
+
+    /// The position after the oldest chunk, or after the active one when it is the only one.
+    fn front_end(&self) -> Seq {
+        self.chunks
+            .front()
+            .map_or(self.next, |chunk| chunk.last().next())
     }
 
     /// Drops the oldest chunk, or the active one when it is the only one.

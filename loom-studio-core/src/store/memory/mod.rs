@@ -136,6 +136,15 @@ impl EventStore for MemoryStore {
         Subscription::new(source, head, self.epoch, log.first(), start, &filter)
     }
 
+    async fn retainable(&self, policy: &RetainPolicy) -> Result<Seq> {
+        let now = self.clock.now();
+        Ok(self.shared.read().retainable(policy, now))
+    }
+
+    async fn delete_before(&self, first: Seq) -> Result<Retained> {
+        Ok(self.shared.write().delete_before(first))
+    }
+
     async fn retain(&self, policy: &RetainPolicy) -> Result<Retained> {
         let now = self.clock.now();
         Ok(self.shared.write().retain(policy, now))
