@@ -45,6 +45,7 @@ mod event;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
+mod history;
 mod ids;
 mod links;
 mod memory;
@@ -67,6 +68,12 @@ pub use event::{
     Envelope, Event, EventKey, EventLimits, NodeId, Observation, ObservationDraft, Outcome, Phase,
     Record, Reject, RejectCode, Reply, SpanId, Stamps, TraceContext, TraceId,
 };
+#[cfg(feature = "file")]
+pub use history::DirCheckpoints;
+pub use history::{
+    CheckpointKey, CheckpointStore, Durability, Followed, History, HistoryOptions,
+    MemoryCheckpoints, retain_with,
+};
 pub use ids::{Epoch, Seq};
 pub use links::{Link, Links, MAX_EFFECTS, Trust, links};
 pub use memory::{
@@ -75,7 +82,7 @@ pub use memory::{
     Origin, Recall, RecalledEntry, RecordedMemory, StateBlame, StateChange, StateOf, StateValue,
     recall,
 };
-pub use projection::{Checkpoint, Projection, fold};
+pub use projection::{Checkpoint, Projection, fold, fold_between};
 pub use replay::{
     Breakpoint, Direction, LogReplay, Moment, Pace, ReplayEngine, ReplayOptions, ReplayScope,
     ReplaySessionId, ReplayState, ReplayStep,

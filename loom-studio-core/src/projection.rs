@@ -3,7 +3,7 @@
 use crate::error::Result;
 use crate::event::Record;
 use crate::ids::Seq;
-use crate::store::{EventFilter, EventStore, StartAt};
+use crate::store::{EventFilter, EventStore, StartAt, Subscription};
 
 /// A fold over the records of a log.
 ///
@@ -58,7 +58,37 @@ pub async fn fold(
 ) -> Result<Seq> {
     let head = store.stats().await?.last_seq;
     let target = up_to.map_or(head, |up_to| up_to.min(head));
-    let mut subscription = store.subscribe(StartAt::Beginning, filter.clone()).await?;
+    let subscription = store.subscribe(StartAt::Beginning, filter.clone()).await?;
+    fold_subscription(subscription, target, projection).await
+}
+
+/// Folds the matching records after one position and up to another (the head at the call, when that is before it) and returns the position reached. Records that were deleted are passed over.
+///
+/// Cancel-safe as [`fold`].
+///
+/// # Errors
+/// As the store's reads.
+pub async fn fold_between(
+    store: &dyn EventStore,
+    filter: &EventFilter,
+    after: Seq,
+    up_to: Seq,
+    projection: &mut dyn Projection,
+) -> Result<Seq> {
+    let head = store.stats().await?.last_seq;
+    let start = StartAt::After {
+        seq: after.min(head),
+        epoch: store.epoch(),
+    };
+    let subscription = store.subscribe(start, filter.clone()).await?;
+    fold_subscription(subscription, up_to.min(head), projection).await
+}
+
+async fn fold_subscription(
+    mut subscription: Subscription,
+    target: Seq,
+    projection: &mut dyn Projection,
+) -> Result<Seq> {
     while subscription.position() < target {
         let step = usize::try_from(target.0 - subscription.position().0)
             .unwrap_or(FOLD_STEP)

@@ -19,8 +19,19 @@ pub struct CheckpointKey {
 impl CheckpointKey {
     /// The format without its version.
     pub fn name(&self) -> &str {
-        self.format.rsplit_once('-').map_or(&self.format, |(name, _)| name)
+        self.format
+            .rsplit_once('-')
+            .map_or(&self.format, |(name, _)| name)
     }
+}
+
+/// What a state must survive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Durability {
+    /// The end of the process. It can be rebuilt from the log.
+    Cache,
+    /// A power cut: it can't be rebuilt.
+    Synced,
 }
 
 /// Keeps encoded states by position.
@@ -29,7 +40,8 @@ impl CheckpointKey {
 ///
 /// * **A cache, but for one.** Every state can be rebuilt from the log, except that at the log's base (see [`retain_with`](crate::retain_with)).
 /// * **Whole or absent.** What [`get`](Self::get) returns is what was put. A state that is damaged, cut off or of another epoch of the log is passed over and deleted.
-/// * **Durable.** When [`put`](Self::put) returns, the state is as durable as the store is: [`MemoryCheckpoints`] keep it for the life of the process.
+/// * **Durable where asked.** When [`put`](Self::put) has returned for [`Durability::Synced`], the state survives a power cut, as far as the store survives anything: [`MemoryCheckpoints`] keep it for the life
+///   of the process. Otherwise a power cut may take it, whole.
 /// * **Blocking.** Calls may wait for a disk. Whoever calls from a task does so through `spawn_blocking`.
 pub trait CheckpointStore: Debug + Send + Sync + 'static {
     /// Begins to use a key: states of other versions of its projection over the same scope are deleted, since nobody will read them.
@@ -45,20 +57,28 @@ pub trait CheckpointStore: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// `Full` when there is no space; what was kept before is untouched. `Io`.
-    fn put(&self, key: &CheckpointKey, at: Seq, state: &[u8]) -> Result<u64>;
+    fn put(
+        &self,
+        key: &CheckpointKey,
+        at: Seq,
+        state: &[u8],
+        durability: Durability,
+    ) -> Result<u64>;
 
     /// Deletes the state at a position, if there is one.
     fn remove(&self, key: &CheckpointKey, at: Seq) -> Result<()>;
 }
 
+type States = BTreeMap<(CheckpointKey, Seq), Arc<[u8]>>;
+
 /// A [`CheckpointStore`] that lives as long as the process: what goes with a log in memory.
 #[derive(Debug, Default)]
 pub struct MemoryCheckpoints {
-    states: Mutex<BTreeMap<(CheckpointKey, Seq), Arc<[u8]>>>,
+    states: Mutex<States>,
 }
 
 impl MemoryCheckpoints {
-    fn states(&self) -> MutexGuard<'_, BTreeMap<(CheckpointKey, Seq), Arc<[u8]>>> {
+    fn states(&self) -> MutexGuard<'_, States> {
         self.states.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -84,7 +104,13 @@ impl CheckpointStore for MemoryCheckpoints {
         Ok(state.map(|state| state.to_vec()))
     }
 
-    fn put(&self, key: &CheckpointKey, at: Seq, state: &[u8]) -> Result<u64> {
+    fn put(
+        &self,
+        key: &CheckpointKey,
+        at: Seq,
+        state: &[u8],
+        _durability: Durability,
+    ) -> Result<u64> {
         self.states().insert((key.clone(), at), state.into());
         Ok(state.len() as u64)
     }

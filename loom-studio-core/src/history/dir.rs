@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::checkpoints::{CheckpointKey, CheckpointStore};
+use super::checkpoints::{CheckpointKey, CheckpointStore, Durability};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{Epoch, Seq};
 use crate::store::{Disk, OsDisk};
@@ -42,7 +42,9 @@ impl DirCheckpoints {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn open_on(disk: Arc<dyn Disk>, path: &Path, epoch: Epoch) -> Result<Self> {
-        let names = disk.list_unsorted().map_err(|error| failed("read", path, error))?;
+        let names = disk
+            .list_unsorted()
+            .map_err(|error| failed("read", path, error))?;
         for name in names.iter().filter(|name| name.ends_with(TEMPORARY)) {
             // It takes space and nothing else; the next opening tries again.
             let _ = disk.remove(name);
@@ -69,12 +71,24 @@ impl DirCheckpoints {
         Ok(bytes)
     }
 
-    fn write(&self, name: &str, temporary: &str, bytes: &[u8]) -> io::Result<()> {
+    /// Without a sync a power cut may leave the name with a part of the content: the checksum tells.
+    fn write(
+        &self,
+        name: &str,
+        temporary: &str,
+        bytes: &[u8],
+        durability: Durability,
+    ) -> io::Result<()> {
         let file = self.disk.create(temporary)?;
         file.write_all_at(bytes, 0)?;
-        file.sync_data()?;
-        self.disk.rename(temporary, name)?;
-        self.disk.sync_dir()
+        match durability {
+            Durability::Cache => self.disk.rename(temporary, name),
+            Durability::Synced => {
+                file.sync_data()?;
+                self.disk.rename(temporary, name)?;
+                self.disk.sync_dir()
+            }
+        }
     }
 }
 
@@ -154,9 +168,14 @@ impl CheckpointStore for DirCheckpoints {
     fn adopt(&self, key: &CheckpointKey) -> Result<()> {
         let names = self.disk.list_unsorted();
         let names = names.map_err(|error| self.failed("read", error))?;
-        let (own, scope) = (stem(key), format!(".{:016x}.", xxh3_64(key.scope.as_bytes())));
+        let (own, scope) = (
+            stem(key),
+            format!(".{:016x}.", xxh3_64(key.scope.as_bytes())),
+        );
         for name in names {
-            let version = name.strip_prefix(key.name()).and_then(|rest| rest.strip_prefix('-'));
+            let version = name
+                .strip_prefix(key.name())
+                .and_then(|rest| rest.strip_prefix('-'));
             let is_other = version.is_some_and(|rest| {
                 let digits = rest.trim_start_matches(|c: char| c.is_ascii_digit());
                 digits.starts_with(&scope) && digits.ends_with(SUFFIX)
@@ -200,11 +219,19 @@ impl CheckpointStore for DirCheckpoints {
         Ok(state)
     }
 
-    fn put(&self, key: &CheckpointKey, at: Seq, state: &[u8]) -> Result<u64> {
+    fn put(
+        &self,
+        key: &CheckpointKey,
+        at: Seq,
+        state: &[u8],
+        durability: Durability,
+    ) -> Result<u64> {
         let name = name_of(key, at);
         let temporary = format!("{}.{:020}{TEMPORARY}", stem(key), at.0);
-        let written = encode(self.epoch, key, at, state)
-            .and_then(|bytes| self.write(&name, &temporary, &bytes).map(|()| bytes.len()));
+        let written = encode(self.epoch, key, at, state).and_then(|bytes| {
+            self.write(&name, &temporary, &bytes, durability)
+                .map(|()| bytes.len())
+        });
         written.map(|length| length as u64).map_err(|error| {
             // What was begun takes space that is needed.
             let _ = self.disk.remove(&temporary);

@@ -57,8 +57,8 @@ impl<P: Clone> Ladder<P> {
         }
     }
 
-    /// How many states it holds.
-    pub(super) fn len(&self) -> usize {
+    #[cfg(test)]
+    fn len(&self) -> usize {
         self.states.len()
     }
 }

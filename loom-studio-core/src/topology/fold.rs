@@ -35,66 +35,68 @@ pub struct CausalTopology {
 }
 
 impl CausalTopology {
-    /// A node, noted as seen in this event; `None` when it is new and there are too many.
-    fn node(&mut self, id: &NodeId, event: &Event) -> Option<&mut NodeState> {
-        if !self.nodes.contains_key(id) {
-            if self.nodes.len() >= MAX_NODES {
-                return None;
-            }
-            let new = Arc::new(NodeState::new(id, event.seq()));
-            self.nodes.insert(id.clone(), new);
+    /// Changes a node, noted as seen in this event, in one look-up where it is known. False when it is new and there are too many.
+    fn see(&mut self, id: &NodeId, event: &Event, change: impl FnOnce(&mut NodeState)) -> bool {
+        let seen = |node: &mut NodeState| {
+            node.last_seq = event.seq();
+            node.last_time = node.last_time.max(event.time());
+            change(node);
+        };
+        if let Some(node) = self.nodes.get_mut(id) {
+            seen(Arc::make_mut(node));
+        } else if self.nodes.len() < MAX_NODES {
+            let mut node = NodeState::new(id, event.seq());
+            seen(&mut node);
+            self.nodes.insert(id.clone(), Arc::new(node));
+        } else {
+            return false;
         }
-        let node = Arc::make_mut(self.nodes.get_mut(id)?);
-        node.last_seq = event.seq();
-        node.last_time = node.last_time.max(event.time());
-        Some(node)
+        true
     }
 
     fn known(&mut self, id: &NodeId) -> Option<&mut NodeState> {
         self.nodes.get_mut(id).map(Arc::make_mut)
     }
 
-    /// An edge; `None` when it is new and there are too many.
-    fn edge(&mut self, from: &NodeId, to: &NodeId) -> Option<&mut EdgeState> {
+    /// Changes an edge, likewise.
+    fn along(&mut self, from: &NodeId, to: &NodeId, change: impl FnOnce(&mut EdgeState)) -> bool {
         let key = (from.clone(), to.clone());
-        if !self.edges.contains_key(&key) {
-            if self.edges.len() >= MAX_EDGES {
-                return None;
-            }
-            self.edges.insert(key.clone(), Arc::default());
+        if let Some(edge) = self.edges.get_mut(&key) {
+            change(Arc::make_mut(edge));
+        } else if self.edges.len() < MAX_EDGES {
+            let mut edge = EdgeState::default();
+            change(&mut edge);
+            self.edges.insert(key, Arc::new(edge));
+        } else {
+            return false;
         }
-        self.edges.get_mut(&key).map(Arc::make_mut)
+        true
     }
 
     fn apply_event(&mut self, event: &Event) {
         let seq = event.seq();
-        let mut has_room = true;
-        if let Some(sender) = self.node(event.from(), event) {
+        let mut has_room = self.see(event.from(), event, |sender| {
             sender.events += 1;
             if event.kind().starts_with("agent.") {
                 sender.prove(NodeType::Agent, Rule::EmitsAgentEvents, seq);
             }
-        } else {
-            has_room = false;
+        });
+        if let Some(to) = event.to() {
+            has_room &= self.see(to, event, |_| {});
+            has_room &= self.along(event.from(), to, |edge| {
+                edge.count += 1;
+                edge.blocked += u64::from(event.phase() == Some(Phase::Blocked));
+                edge.last_seq = seq;
+                edge.last_time = edge.last_time.max(event.time());
+            });
         }
+        self.left_out += u64::from(!has_room);
         match &**event.kind() {
             "kernel.node.register" => self.register(event),
             "kernel.node.unregister" => self.unregister(event),
             "node.request" | "node.call" => self.request(event),
             _ => {}
         }
-        if let Some(to) = event.to() {
-            has_room &= self.node(to, event).is_some();
-            if let Some(edge) = self.edge(event.from(), to) {
-                edge.count += 1;
-                edge.blocked += u64::from(event.phase() == Some(Phase::Blocked));
-                edge.last_seq = seq;
-                edge.last_time = edge.last_time.max(event.time());
-            } else {
-                has_room = false;
-            }
-        }
-        self.left_out += u64::from(!has_room);
         if event.outcome() != Outcome::None {
             self.reply(event);
         }
@@ -104,9 +106,8 @@ impl CausalTopology {
     fn apply_observation(&mut self, observation: &Observation) {
         if observation.phase == Phase::Blocked
             && let Some(call) = self.calls.withdraw(observation.of)
-            && let Some(edge) = self.edge(&call.from, &call.to)
         {
-            edge.blocked += 1;
+            self.along(&call.from, &call.to, |edge| edge.blocked += 1);
         }
     }
 
@@ -118,29 +119,27 @@ impl CausalTopology {
             .then(|| Bytes::copy_from_slice(data.as_bytes()));
         let id = registration.node.unwrap_or_else(|| event.from().clone());
         let room = MAX_METADATA_BYTES.saturating_sub(self.metadata_bytes);
-        let Some(node) = self.node(&id, event) else {
-            return;
-        };
-        if let Some(kind) = registration.kind {
-            node.prove(kind, Rule::Registered, event.seq());
-        }
-        node.name = registration.name.or(node.name.take());
-        node.role = registration.role.or(node.role.take());
-        node.unregistered = None;
         let length = |bytes: &Option<Bytes>| bytes.as_ref().map_or(0, Bytes::len);
-        let before = length(&node.metadata);
-        let metadata = metadata.filter(|new| new.len() <= room + before);
-        node.metadata = metadata.or(node.metadata.take());
-        let after = length(&node.metadata);
+        let (mut before, mut after) = (0, 0);
+        self.see(&id, event, |node| {
+            if let Some(kind) = registration.kind {
+                node.prove(kind, Rule::Registered, event.seq());
+            }
+            node.name = registration.name.or(node.name.take());
+            node.role = registration.role.or(node.role.take());
+            node.unregistered = None;
+            before = length(&node.metadata);
+            let metadata = metadata.filter(|new| new.len() <= room + before);
+            node.metadata = metadata.or(node.metadata.take());
+            after = length(&node.metadata);
+        });
         self.metadata_bytes = (self.metadata_bytes + after).saturating_sub(before);
     }
 
     fn unregister(&mut self, event: &Event) {
         let registration = Registration::read(event.data().unwrap_or_default());
         let id = registration.node.unwrap_or_else(|| event.from().clone());
-        if let Some(node) = self.node(&id, event) {
-            node.unregistered = Some(event.seq());
-        }
+        self.see(&id, event, |node| node.unregistered = Some(event.seq()));
     }
 
     fn request(&mut self, event: &Event) {
@@ -155,7 +154,6 @@ impl CausalTopology {
             time: event.time(),
             has_arguments: event.data().is_some_and(has_arguments),
         };
-        self.node(to, event);
         match self.calls.request(event.id(), call) {
             Requested::Answered(call, answer) => self.end_call(&call, answer),
             Requested::Open {
@@ -170,9 +168,9 @@ impl CausalTopology {
     fn reply(&mut self, event: &Event) {
         let data = event.data().unwrap_or_default();
         if let Some((kind, rule)) = by_answer(data) {
-            if let Some(node) = self.node(event.from(), event) {
+            self.see(event.from(), event, |node| {
                 node.prove(kind, rule, event.seq());
-            }
+            });
         }
         let failure = (event.outcome() == Outcome::Error).then(|| {
             let reply = Reply::read(event.kind(), data);
@@ -194,18 +192,16 @@ impl CausalTopology {
                 }
             }
             None => {
-                if let Some(node) = self.node(event.from(), event) {
+                self.see(event.from(), event, |node| {
                     node.end_call(answer.time, answer.seq, answer.failure);
-                }
+                });
             }
         }
     }
 
     /// One open call too many: it counts as unanswered. It has no duration, so it leaves the latencies alone.
     fn give_up(&mut self, call: &OpenCall) {
-        if let Some(edge) = self.edge(&call.from, &call.to) {
-            edge.errors += 1;
-        }
+        self.along(&call.from, &call.to, |edge| edge.errors += 1);
         if let Some(node) = self.known(&call.to) {
             node.end_call(call.time, call.seq, Some("never answered".into()));
         }
@@ -215,11 +211,11 @@ impl CausalTopology {
         let nanos = answer.time.nanos_since(call.time).max(0);
         let late = is_too_late(nanos).then(|| "answered after the caller had given up".into());
         let failure = answer.failure.or(late);
-        if let Some(edge) = self.edge(&call.from, &call.to) {
+        self.along(&call.from, &call.to, |edge| {
             edge.latency.add(nanos);
             edge.wait_nanos = edge.wait_nanos.saturating_add(nanos.unsigned_abs());
             edge.errors += u64::from(failure.is_some());
-        }
+        });
         if let Some(node) = self.known(&call.to) {
             if call.has_arguments && failure.is_none() {
                 node.prove(

@@ -15,12 +15,12 @@ use serde_json::{Value, json};
 
 const BASE_MILLIS: i64 = 1_767_323_000_000;
 
-fn at(millis: i64) -> Timestamp {
+pub(crate) fn at(millis: i64) -> Timestamp {
     Timestamp::from_micros((BASE_MILLIS + millis) * 1_000)
 }
 
 /// An event of one node, so many milliseconds after the base.
-fn event(id: &str, from: &str, kind: &str, millis: i64, members: Value) -> Value {
+pub(crate) fn event(id: &str, from: &str, kind: &str, millis: i64, members: Value) -> Value {
     let mut event = json!({"specversion": "1.0", "id": id, "source": from, "type": kind, "time": at(millis).to_string()});
     event
         .as_object_mut()
@@ -79,7 +79,7 @@ fn stored(events: &[Value]) -> MemoryStore {
     store
 }
 
-fn records(events: &[Value]) -> Vec<Record> {
+pub(crate) fn records(events: &[Value]) -> Vec<Record> {
     let store = stored(events);
     let mut all = store
         .subscribe(StartAt::Beginning, EventFilter::default())
@@ -143,7 +143,7 @@ const NODES: [&str; 6] = [
 ];
 
 /// Calls with and without replies, thoughts and registrations, each at a time of its own.
-fn histories() -> impl Strategy<Value = Vec<Value>> {
+pub(crate) fn histories() -> impl Strategy<Value = Vec<Value>> {
     let result = select(vec![
         json!({"response": "x", "iterations": 1}),
         json!({"final_output": "x", "trace": []}),

@@ -14,6 +14,7 @@ mod file_store;
 mod format;
 #[cfg(feature = "file")]
 mod fuzzed;
+mod history;
 #[cfg(feature = "file")]
 mod kill;
 mod laws;
