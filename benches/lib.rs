@@ -25,7 +25,12 @@ fn time(micros: u64) -> String {
 ///
 /// Ten agents share four tools. Twenty events have one trace.
 pub fn loom_event(number: u64) -> String {
-    let (agent, tool) = (number / 3 % 10, number / 3 % 4);
+    loom_event_among(number, 10, 4)
+}
+
+/// As [`loom_event`], among so many agents and tools.
+pub fn loom_event_among(number: u64, agents: u64, tools: u64) -> String {
+    let (agent, tool) = (number / 3 % agents, number / 3 % tools);
     let call = number - number % 3;
     let (source, kind, subject, data) = match number % 3 {
         0 => (

@@ -20,6 +20,8 @@ pub(crate) enum Command {
     Run(Run),
     /// Fills a file store, opens it and asks it
     Query(Query),
+    /// Fills a file store with calls among many nodes, and travels in it
+    History(History),
 }
 
 #[derive(Debug, clap::Args)]
@@ -70,6 +72,26 @@ pub(crate) struct Query {
     /// Have the operating system forget the files before opening
     #[arg(long)]
     pub(crate) cold: bool,
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct History {
+    /// Where the store is; filled when it is not there
+    #[arg(long)]
+    pub(crate) dir: PathBuf,
+    #[arg(long, default_value_t = 1_000_000)]
+    pub(crate) events: u64,
+    /// Nodes, a tenth of them tools
+    #[arg(long, default_value_t = 1_000)]
+    pub(crate) nodes: u64,
+    /// Positions asked for, uniformly at random
+    #[arg(long, default_value_t = 500)]
+    pub(crate) asks: u32,
+    /// Records between two checkpoints on disk
+    #[arg(long, default_value_t = loom_studio_core::HistoryOptions::default().save_every)]
+    pub(crate) save_every: u64,
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -4,6 +4,7 @@
 
 mod args;
 mod floors;
+mod history;
 mod input;
 mod log;
 mod measure;
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
         Command::Append(args) => report::append(&args),
         Command::Run(args) => report::run_one(&args),
         Command::Query(args) => queries::run(&args),
+        Command::History(args) => history::run(&args),
     };
     match printed {
         Ok(text) => {

@@ -1,19 +1,20 @@
-//! The projections at the head of the log.
+//! The projections along the log.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::http::StatusCode;
 use loom_studio_core::{
-    Clock, EventFilter, EventStore, Projection, Seq, Session, Sessions, StartAt, Timestamp,
-    Topologies, Topology,
+    CheckpointStore, Clock, EventFilter, EventStore, Followed, History, HistoryOptions, Seq,
+    Session, Sessions, StartAt, Timestamp, Topologies, Topology,
 };
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::error::ApiError;
 
-/// Records applied under one hold of the lock.
+/// Records applied in one step.
 const STEP: usize = 1024;
 /// Statuses change with time alone (a call times out): a graph is computed anew when it is this old.
 const MAX_AGE_NANOS: i64 = 1_000_000_000;
@@ -21,10 +22,13 @@ const MAX_AGE_NANOS: i64 = 1_000_000_000;
 /// A graph, and when it was made.
 type Made = (Timestamp, Arc<Topology>);
 
-/// Topology and sessions, folded as records become durable.
+/// Topology and sessions, folded as records become durable, and as they were.
 #[derive(Debug)]
 pub(crate) struct Live {
-    folds: Mutex<Folds>,
+    pub(crate) topologies: Arc<History<Topologies>>,
+    pub(crate) sessions: Arc<History<Sessions>>,
+    /// All of the above, fed by one subscription.
+    histories: Vec<Arc<dyn Followed>>,
     graphs: Mutex<HashMap<Arc<str>, Made>>,
     through: watch::Sender<Seq>,
     /// Cancelled when the folds have failed.
@@ -32,28 +36,51 @@ pub(crate) struct Live {
     clock: Arc<dyn Clock>,
 }
 
-#[derive(Debug)]
-struct Folds {
-    topologies: Topologies,
-    sessions: Sessions,
-}
-
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Live {
-    pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
-        Self {
-            folds: Mutex::new(Folds {
-                topologies: Topologies::default(),
-                sessions: Sessions::default(),
-            }),
+    /// The projections at their newest checkpoints.
+    pub(crate) async fn open(
+        store: &Arc<dyn EventStore>,
+        checkpoints: &Arc<dyn CheckpointStore>,
+        clock: Arc<dyn Clock>,
+    ) -> loom_studio_core::Result<Self> {
+        let everything = EventFilter::default;
+        let options = HistoryOptions::default();
+        let topologies = History::open(
+            Arc::clone(store),
+            everything(),
+            Arc::clone(checkpoints),
+            options,
+            Topologies::default(),
+        );
+        let topologies = Arc::new(topologies.await?);
+        let sessions = History::open(
+            Arc::clone(store),
+            everything(),
+            Arc::clone(checkpoints),
+            options,
+            Sessions::default(),
+        );
+        let sessions = Arc::new(sessions.await?);
+        let histories: Vec<Arc<dyn Followed>> = vec![topologies.clone(), sessions.clone()];
+        let start = oldest(&histories);
+        Ok(Self {
+            topologies,
+            sessions,
+            histories,
             graphs: Mutex::default(),
-            through: watch::Sender::new(Seq::ZERO),
+            through: watch::Sender::new(start),
             failed: CancellationToken::new(),
             clock,
-        }
+        })
+    }
+
+    /// What retention has to know of.
+    pub(crate) fn histories(&self) -> Vec<Arc<dyn Followed>> {
+        self.histories.clone()
     }
 
     /// Follows the log until told to stop. If that fails, whoever waits for the folds is told.
@@ -77,24 +104,51 @@ impl Live {
         store: &dyn EventStore,
         stop: CancellationToken,
     ) -> loom_studio_core::Result<()> {
-        let mut subscription = store
-            .subscribe(StartAt::Beginning, EventFilter::default())
-            .await?;
+        let after = StartAt::After {
+            seq: oldest(&self.histories),
+            epoch: store.epoch(),
+        };
+        let mut subscription = store.subscribe(after, EventFilter::default()).await?;
+        let saving = TaskTracker::new();
+        let mut noted = 0;
         loop {
             let delivery = tokio::select! {
-                () = stop.cancelled() => return Ok(()),
+                () = stop.cancelled() => break,
                 delivery = subscription.next(STEP) => delivery?,
             };
-            {
-                let mut folds = lock(&self.folds);
-                for record in &delivery.records {
-                    folds.topologies.apply(record);
-                    folds.sessions.apply(record);
-                }
+            for history in &self.histories {
+                history.follow(&delivery);
             }
             self.through.send_replace(delivery.through);
+            // One write at a time; what comes due meanwhile waits, and the newest few of it are kept.
+            if saving.is_empty() && self.histories.iter().any(|history| history.is_due()) {
+                noted = self.say_notes(noted);
+                let histories = self.histories.clone();
+                saving.spawn(async move {
+                    for history in histories {
+                        history.save().await;
+                    }
+                });
+            }
             tokio::task::yield_now().await;
         }
+        saving.close();
+        saving.wait().await;
+        self.say_notes(noted);
+        Ok(())
+    }
+
+    /// Logs what the histories noted since, and returns how much it was in all.
+    fn say_notes(&self, known: usize) -> usize {
+        let notes = self.histories.iter().flat_map(|history| history.notes());
+        let mut count = 0;
+        for note in notes {
+            if count >= known {
+                tracing::warn!(note, "a checkpoint caused trouble");
+            }
+            count += 1;
+        }
+        count
     }
 
     /// The position the folds have reached.
@@ -129,7 +183,7 @@ impl Live {
         {
             return Arc::clone(graph);
         }
-        let graph = Arc::new(lock(&self.folds).topologies.topology(workspace, now));
+        let graph = Arc::new(self.topologies.head().topology(workspace, now));
         if !graph.nodes.is_empty() {
             lock(&self.graphs).insert(Arc::clone(workspace), (now, Arc::clone(&graph)));
         }
@@ -138,10 +192,14 @@ impl Live {
 
     /// The sessions of a workspace, and the position they are as of.
     pub(crate) fn sessions(&self, workspace: &str) -> (Vec<Session>, Seq) {
-        let folds = lock(&self.folds);
-        (
-            folds.sessions.of_workspace(workspace),
-            folds.sessions.through(),
-        )
+        use loom_studio_core::Projection as _;
+        let sessions = self.sessions.head();
+        (sessions.of_workspace(workspace), sessions.through())
     }
+}
+
+/// The position of the history farthest behind.
+fn oldest(histories: &[Arc<dyn Followed>]) -> Seq {
+    let positions = histories.iter().map(|history| history.position());
+    positions.min().unwrap_or_default()
 }

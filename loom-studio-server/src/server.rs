@@ -7,7 +7,10 @@ use std::sync::Arc;
 
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use loom_studio_core::{Clock, EventStore, IdSource, RandomIds, SystemClock};
+use loom_studio_core::{
+    CheckpointStore, Clock, EventStore, Followed, IdSource, MemoryCheckpoints, RandomIds,
+    SystemClock,
+};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -28,6 +31,8 @@ pub struct Components {
     pub clock: Arc<dyn Clock>,
     /// Names sessions.
     pub ids: Arc<dyn IdSource>,
+    /// Keeps the states of the views, so that neither a start nor a look back folds the whole log.
+    pub checkpoints: Arc<dyn CheckpointStore>,
 }
 
 impl Default for Components {
@@ -35,6 +40,7 @@ impl Default for Components {
         Self {
             clock: Arc::new(SystemClock),
             ids: Arc::new(RandomIds),
+            checkpoints: Arc::new(MemoryCheckpoints::default()),
         }
     }
 }
@@ -56,6 +62,9 @@ pub enum StartError {
         /// What the system says.
         source: io::Error,
     },
+    /// The log can't be read.
+    #[error("cannot open the views: {0}")]
+    Views(#[from] loom_studio_core::Error),
 }
 
 fn hint(error: &io::Error) -> &'static str {
@@ -87,7 +96,7 @@ impl Server {
     /// Binds the address.
     ///
     /// # Errors
-    /// When the address needs a token or can't be bound.
+    /// When the address needs a token or can't be bound, or the log can't be read.
     pub async fn bind(
         settings: Settings,
         store: Arc<dyn EventStore>,
@@ -100,9 +109,11 @@ impl Server {
         let failed = |source| StartError::Bind { address, source };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
+        let clock = Arc::clone(&components.clock);
+        let live = Live::open(&store, &components.checkpoints, clock).await?;
         let state = AppState::new(Inner {
             store,
-            live: Arc::new(Live::new(Arc::clone(&components.clock))),
+            live: Arc::new(live),
             clock: components.clock,
             ids: components.ids,
             guard: Guard::new(&settings, address),
@@ -122,6 +133,11 @@ impl Server {
     /// The bound address, with the real port.
     pub fn local_addr(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The histories of the server's views, for [`retain_with`](loom_studio_core::retain_with): whoever deletes from the store while it is served does so with these.
+    pub fn histories(&self) -> Vec<Arc<dyn Followed>> {
+        self.state.live.histories()
     }
 
     /// Serves until `stop` is cancelled: then accepts no more, lets requests finish, stores what was read from producers and acknowledges it to those that listen, closes the sockets and syncs the store. A producer in the original form isn't told what was stored, and loses what it had on the way.

@@ -42,8 +42,12 @@ async fn serve(args: ServeArgs) -> Result<(), String> {
         .unwrap_or_default();
     start_log(&args, &file)?;
     let settings = settings(&args, &file);
-    let store = store::open(&args, &file, &settings)?;
-    let server = Server::bind(settings, Arc::clone(&store), Components::default())
+    let (store, checkpoints) = store::open(&args, &file, &settings)?;
+    let components = Components {
+        checkpoints,
+        ..Components::default()
+    };
+    let server = Server::bind(settings, Arc::clone(&store), components)
         .await
         .map_err(|error| error.to_string())?;
     let address = server.local_addr();
@@ -52,7 +56,8 @@ async fn serve(args: ServeArgs) -> Result<(), String> {
     writeln!(std::io::stdout(), "http://{address}/")
         .map_err(|error| format!("cannot write to standard output: {error}"))?;
     tracing::info!(%address, store = %store, version = env!("CARGO_PKG_VERSION"), "listening; stop with Ctrl-C");
-    let retention = store::keep_retention(store, store::retention(&args, &file), stop.clone());
+    let policy = store::retention(&args, &file);
+    let retention = store::keep_retention(store, server.histories(), policy, stop.clone());
     let retention = tokio::spawn(retention);
     server
         .serve(stop)

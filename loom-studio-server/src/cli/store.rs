@@ -8,8 +8,9 @@ use std::time::Duration;
 use etcetera::AppStrategy as _;
 use indicatif::{ProgressBar, ProgressStyle};
 use loom_studio_core::{
-    EventLimits, EventStore, FileStore, FileStoreOptions, MemoryStore, MemoryStoreOptions,
-    RandomIds, RetainPolicy, StoreStats, SystemClock, verify,
+    CheckpointStore, DirCheckpoints, EventLimits, EventStore, FileStore, FileStoreOptions,
+    Followed, MemoryCheckpoints, MemoryStore, MemoryStoreOptions, RandomIds, RetainPolicy,
+    StoreStats, SystemClock, retain_with, verify,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -22,12 +23,18 @@ const DEFAULT_RETENTION: Duration = Duration::from_hours(7 * 24);
 /// How often what is too old or too much is deleted.
 const RETENTION_INTERVAL: Duration = Duration::from_mins(1);
 
+/// Where in the data directory the views' checkpoints are.
+const CHECKPOINTS: &str = "checkpoints";
+
+/// A store, and where the views' checkpoints go.
+pub(super) type Opened = (Arc<dyn EventStore>, Arc<dyn CheckpointStore>);
+
 /// The store that the arguments ask for.
 pub(super) fn open(
     args: &ServeArgs,
     file: &ConfigFile,
     settings: &Settings,
-) -> Result<Arc<dyn EventStore>, String> {
+) -> Result<Opened, String> {
     let limits = EventLimits {
         max_bytes: settings.limits.max_event_bytes,
         ..EventLimits::default()
@@ -45,11 +52,8 @@ pub(super) fn open(
                 .unwrap_or(default.max_bytes),
             limits,
         };
-        return Ok(Arc::new(MemoryStore::new(
-            options,
-            Arc::new(SystemClock),
-            &RandomIds,
-        )));
+        let store = MemoryStore::new(options, Arc::new(SystemClock), &RandomIds);
+        return Ok((Arc::new(store), Arc::new(MemoryCheckpoints::default())));
     }
     let path = match args.data_dir.clone().or_else(|| file.data_dir.clone()) {
         Some(path) => path,
@@ -70,7 +74,9 @@ pub(super) fn open(
         );
     }
     tracing::info!(path = %path.display(), records = report.records, recovered = report.recovered_records, "events are kept on disk");
-    Ok(Arc::new(store))
+    let checkpoints = DirCheckpoints::open(&path.join(CHECKPOINTS), store.epoch())
+        .map_err(|error| error.to_string())?;
+    Ok((Arc::new(store), Arc::new(checkpoints)))
 }
 
 /// Where the platform wants a program's data.
@@ -104,6 +110,7 @@ pub(super) fn retention(args: &ServeArgs, file: &ConfigFile) -> RetainPolicy {
 /// Deletes what is too old or too much, now and then, until told to stop.
 pub(super) async fn keep_retention(
     store: Arc<dyn EventStore>,
+    histories: Vec<Arc<dyn Followed>>,
     policy: RetainPolicy,
     stop: CancellationToken,
 ) {
@@ -113,7 +120,7 @@ pub(super) async fn keep_retention(
             () = stop.cancelled() => return,
             _ = ticks.tick() => {}
         }
-        match store.retain(&policy).await {
+        match retain_with(&*store, &policy, &histories).await {
             Ok(retained) if retained.deleted_records > 0 => {
                 tracing::info!(
                     records = retained.deleted_records,

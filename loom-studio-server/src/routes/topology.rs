@@ -6,7 +6,8 @@ use axum::Extension;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use loom_studio_core::{
-    CausalTopology, EventFilter, Seq, Timestamp, Topology, TopologyInferer as _, fold,
+    CausalTopology, EventFilter, Pattern, Seq, Timestamp, Topology, TopologyInferer as _,
+    fold_between,
 };
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -37,7 +38,7 @@ pub(super) struct TopologyQuery {
     responses(
         (status = 200, description = "The graph", body = TopologyDto),
         (status = 400, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
-        (status = 410, description = "The position was deleted by retention", body = Problem, content_type = "application/problem+json"),
+        (status = 410, description = "What was before the position was deleted by retention", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn show(
@@ -56,26 +57,52 @@ pub(super) async fn show(
             state.store.epoch(),
         )));
     }
-    if let Some(at) = query.at {
-        // A position that was deleted has no answer any more; the store says so.
-        state.store.get(Seq(at)).await?;
-    }
-    let filter = EventFilter {
-        session: session.and_then(|session| session.parse().ok()),
-        ..EventFilter::workspace(Arc::clone(&workspace.0))
+    let at = query.at.map_or(head, Seq).min(head);
+    let Some(session) = session.and_then(|session| session.parse().ok()) else {
+        let past = state.live.topologies.at(at).await?;
+        let graph = past.topology(&workspace.0, Timestamp::default());
+        let graph = past.topology(&workspace.0, present(&state, at, head, &graph));
+        return Ok(axum::Json(TopologyDto::new(&graph, state.store.epoch())));
     };
+    let graph = of_session(&state, &workspace.0, session, at, head).await?;
+    Ok(axum::Json(TopologyDto::new(&graph, state.store.epoch())))
+}
+
+/// The graph of some sessions alone: folded from their own records, between the first and the last of them.
+async fn of_session(
+    state: &AppState,
+    workspace: &Arc<str>,
+    session: Pattern,
+    at: Seq,
+    head: Seq,
+) -> Result<Topology, ApiError> {
+    // Where they begin and end is what the sessions' history says as of the same position.
+    state.live.reach(at).await?;
+    let sessions = state.live.sessions.at(at).await?;
     let mut inferer = CausalTopology::default();
-    let at = fold(&*state.store, &filter, query.at.map(Seq), &mut inferer).await?;
-    let now = if at >= head {
-        state.clock.now()
-    } else {
-        last_time(&inferer.topology(Timestamp::default()))
-    };
-    let graph = Topology {
+    if let Some((first, last)) = sessions.extent(workspace, &session) {
+        let filter = EventFilter {
+            session: Some(session),
+            ..EventFilter::workspace(Arc::clone(workspace))
+        };
+        let (after, up_to) = (first.previous(), last.min(at));
+        fold_between(&*state.store, &filter, after, up_to, &mut inferer).await?;
+    }
+    let graph = inferer.topology(Timestamp::default());
+    let now = present(state, at, head, &graph);
+    Ok(Topology {
         at,
         ..inferer.topology(now)
-    };
-    Ok(axum::Json(TopologyDto::new(&graph, state.store.epoch())))
+    })
+}
+
+/// The moment a graph is of: now at the head, else that of its last event.
+fn present(state: &AppState, at: Seq, head: Seq, graph: &Topology) -> Timestamp {
+    if at >= head {
+        state.clock.now()
+    } else {
+        last_time(graph)
+    }
 }
 
 /// The present of a past graph: its last event.

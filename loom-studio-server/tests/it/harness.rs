@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use loom_studio_core::{
-    AppendBatch, Appended, EventFilter, EventStore, Incoming, MemoryStore, MemoryStoreOptions,
-    RandomIds, Record, StartAt, SystemClock,
+    AppendBatch, Appended, EventFilter, EventStore, Followed, Incoming, MemoryStore,
+    MemoryStoreOptions, RandomIds, Record, StartAt, SystemClock,
 };
 use loom_studio_server::{Components, Server, Settings};
 use serde_json::{Value, json};
@@ -34,6 +34,7 @@ pub(crate) async fn within<T>(what: &str, future: impl Future<Output = T>) -> T 
 pub(crate) struct TestServer {
     pub(crate) addr: SocketAddr,
     pub(crate) store: Arc<dyn EventStore>,
+    pub(crate) histories: Vec<Arc<dyn Followed>>,
     shutdown: CancellationToken,
     serving: JoinHandle<loom_studio_core::Result<()>>,
 }
@@ -60,20 +61,30 @@ impl TestServer {
         store: Arc<dyn EventStore>,
         change: impl FnOnce(&mut Settings),
     ) -> Self {
+        Self::of(store, Components::default(), change).await
+    }
+
+    pub(crate) async fn of(
+        store: Arc<dyn EventStore>,
+        components: Components,
+        change: impl FnOnce(&mut Settings),
+    ) -> Self {
         let mut settings = Settings {
             port: 0,
             ..Settings::default()
         };
         change(&mut settings);
-        let server = Server::bind(settings, Arc::clone(&store), Components::default())
+        let server = Server::bind(settings, Arc::clone(&store), components)
             .await
             .unwrap();
         let addr = server.local_addr();
+        let histories = server.histories();
         let shutdown = CancellationToken::new();
         let serving = tokio::spawn(server.serve(shutdown.clone()));
         Self {
             addr,
             store,
+            histories,
             shutdown,
             serving,
         }

@@ -9,6 +9,7 @@ mod ingest_legacy;
 mod ingest_v1;
 mod limits;
 mod openapi;
+mod past;
 mod process;
 mod security;
 mod shutdown;
