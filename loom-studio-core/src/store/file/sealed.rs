@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use roaring::RoaringBitmap;
@@ -173,7 +174,9 @@ pub(super) struct SealedIndex {
     /// Whether a section has passed its check; empty until it is first read.
     are_sound: [OnceLock<bool>; SECTIONS],
     values: Vec<Value>,
-    observations: Range<usize>,
+    observations: Bitmap,
+    /// Whether a bitmap was found to be none though the checksum over all of them is right.
+    has_bad_bitmap: AtomicBool,
     meta: SegmentMeta,
     min_time: i64,
     max_time: i64,
@@ -183,7 +186,24 @@ pub(super) struct SealedIndex {
 struct Value {
     field: u32,
     text: Range<usize>,
-    bitmap: Range<usize>,
+    bitmap: Bitmap,
+}
+
+/// Where a bitmap lies.
+#[derive(Debug)]
+struct Bitmap {
+    range: Range<usize>,
+    /// Whether it is one; empty until it is first read. Looking takes as long as reading it, so it is done once.
+    is_sound: OnceLock<bool>,
+}
+
+impl From<Range<usize>> for Bitmap {
+    fn from(range: Range<usize>) -> Self {
+        Self {
+            range,
+            is_sound: OnceLock::new(),
+        }
+    }
 }
 
 impl fmt::Debug for SealedIndex {
@@ -256,7 +276,8 @@ impl SealedIndex {
             crcs,
             are_sound,
             values,
-            observations,
+            observations: observations.into(),
+            has_bad_bitmap: AtomicBool::new(false),
             meta,
             min_time: i64::MAX,
             max_time: i64::MIN,
@@ -315,9 +336,8 @@ impl SealedIndex {
 
     /// Whether a section that was read has failed its check: answers given since are not to be trusted.
     pub(super) fn is_damaged(&self) -> bool {
-        self.are_sound
-            .iter()
-            .any(|is_sound| is_sound.get() == Some(&false))
+        let is_false = |is_sound: &OnceLock<bool>| is_sound.get() == Some(&false);
+        self.has_bad_bitmap.load(Ordering::Acquire) || self.are_sound.iter().any(is_false)
     }
 
     pub(super) fn meta(&self) -> &SegmentMeta {
@@ -360,12 +380,20 @@ impl SealedIndex {
         self.bitmap(&self.observations)
     }
 
-    fn bitmap(&self, range: &Range<usize>) -> RoaringBitmap {
+    fn bitmap(&self, bitmap: &Bitmap) -> RoaringBitmap {
         if !self.is_sound(BITMAPS) {
             return RoaringBitmap::new();
         }
-        // Damage here was ruled out by the checksum.
-        RoaringBitmap::deserialize_unchecked_from(self.bytes_at(range)).unwrap_or_default()
+        let bytes = self.bytes_at(&bitmap.range);
+        let is_sound = *bitmap.is_sound.get_or_init(|| {
+            let is_sound = RoaringBitmap::deserialize_from(bytes).is_ok();
+            self.has_bad_bitmap.fetch_or(!is_sound, Ordering::AcqRel);
+            is_sound
+        });
+        if !is_sound {
+            return RoaringBitmap::new();
+        }
+        RoaringBitmap::deserialize_unchecked_from(bytes).unwrap_or_default()
     }
 
     fn bytes_at(&self, range: &Range<usize>) -> &[u8] {
@@ -452,7 +480,7 @@ impl SealedIndex {
         let Some(value) = self.value(field, text).filter(|_| self.is_sound(BITMAPS)) else {
             return 0;
         };
-        cardinality(self.bytes_at(&value.bitmap)).unwrap_or(0)
+        cardinality(self.bytes_at(&value.bitmap.range)).unwrap_or(0)
     }
 
     fn frames(&self) -> &[[u8; FRAME_BYTES]] {
@@ -549,7 +577,7 @@ fn read_values(
         values.push(Value {
             field,
             text,
-            bitmap: within(bitmaps_at, reader.u32()?, reader.u32()?),
+            bitmap: within(bitmaps_at, reader.u32()?, reader.u32()?).into(),
         });
     }
     let mut last = Reader(bitmaps.get(bitmaps.len().checked_sub(8)?..)?);
