@@ -36,6 +36,7 @@
     )
 )]
 
+mod causality;
 mod clock;
 mod condition;
 #[cfg(feature = "conformance")]
@@ -51,12 +52,14 @@ mod links;
 mod memory;
 mod projection;
 mod replay;
+mod runs;
 mod saving;
 mod sessions;
 mod store;
 mod topology;
 mod transfer;
 
+pub use causality::{MAX_CANDIDATES, Trust};
 pub use clock::{Clock, IdSource, ManualClock, RandomIds, SequentialIds, SystemClock, Timestamp};
 pub use condition::{
     Completion, CompletionKind, Condition, ConditionError, ConditionSet, Context,
@@ -75,7 +78,7 @@ pub use history::{
     MemoryCheckpoints, retain_with,
 };
 pub use ids::{Epoch, Seq};
-pub use links::{Link, Links, MAX_EFFECTS, Trust, links};
+pub use links::{Link, Links, MAX_EFFECTS, links};
 pub use memory::{
     BlameLevel, FaultReason, Faulty, MemoryChange, MemoryChangeKind, MemoryEntry, MemoryFault,
     MemoryOwner, MemoryReconstructor, MemorySnapshot, MemoryStep, MemoryStepKind, MemoryTier,
@@ -86,6 +89,11 @@ pub use projection::{Checkpoint, Projection, fold, fold_between};
 pub use replay::{
     Breakpoint, Direction, LogReplay, Moment, Pace, ReplayEngine, ReplayOptions, ReplayScope,
     ReplaySessionId, ReplayState, ReplayStep,
+};
+pub use runs::{
+    Attached, Call, CallEnd, CallStatus, Explanation, Parent, PathStep, Pursuit, Run, RunBounds,
+    RunFailure, RunId, RunLimits, RunList, RunStatus, RunTree, Tokens, Unplaced, call_tree,
+    read_records,
 };
 pub use sessions::{Session, Sessions};
 pub use store::{

@@ -2,28 +2,10 @@
 
 use std::sync::Arc;
 
+use crate::causality::Trust;
 use crate::error::Result;
 use crate::event::Event;
-use crate::store::{EventFilter, EventQuery, EventStore};
-
-/// How far a link can be trusted, best first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Trust {
-    /// The client said so (`causationid`).
-    Causation,
-    /// A reply names its request (`data.request_id`).
-    RequestId,
-}
-
-impl Trust {
-    /// The name on the wire.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Causation => "causation",
-            Self::RequestId => "request_id",
-        }
-    }
-}
+use crate::store::{EventFilter, EventQuery, EventStore, Pattern};
 
 /// An event at the other end of a link.
 #[derive(Debug, Clone)]
@@ -56,21 +38,6 @@ pub const MAX_EFFECTS: usize = 100;
 /// As the store's queries.
 pub async fn links(store: &dyn EventStore, event: &Event) -> Result<Links> {
     let scope = || EventFilter::workspace(Arc::clone(event.workspace()));
-    let first = async |filter: EventFilter,
-                       accept: &(dyn Fn(&Event) -> bool + Sync)|
-           -> Result<Option<Arc<Event>>> {
-        let page = store
-            .query(&EventQuery {
-                filter,
-                ..EventQuery::default()
-            })
-            .await?;
-        Ok(page
-            .events
-            .into_iter()
-            .map(|stored| stored.event)
-            .find(|found| accept(found)))
-    };
     let by_id = |id: &Arc<str>| EventFilter {
         id: Some(id.to_string()),
         ..scope()
@@ -78,29 +45,30 @@ pub async fn links(store: &dyn EventStore, event: &Event) -> Result<Links> {
     let with = |trust| move |event| Link { event, trust };
 
     let cause = match event.causation_id() {
-        Some(id) => first(by_id(id), &|_| true).await?,
+        Some(id) => {
+            // Ids are unique per source only: the cause is most likely what was sent to this node.
+            let is_other = |found: &Event| found.seq() != event.seq();
+            let is_mine = |found: &Event| is_other(found) && found.to() == Some(event.from());
+            match first(store, by_id(id), &is_mine).await? {
+                Some(found) => Some(found),
+                None => first(store, by_id(id), &is_other).await?,
+            }
+        }
         None => None,
     };
     let request = match event.request_id() {
-        // Ids are unique per source only: the request is the one that was sent to this node.
-        Some(id) => {
-            first(by_id(id), &|found| {
-                found.to().is_none_or(|to| to == event.from())
-            })
-            .await?
-        }
+        Some(id) => first(store, by_id(id), &|found| answers(event, found)).await?,
         None => None,
     };
     let replies = EventFilter {
         request_id: Some(event.id().to_string()),
         ..scope()
     };
-    let response = first(replies, &|found| {
-        event.to().is_none_or(|to| to == found.from())
-    })
-    .await?;
+    let response = first(store, replies, &|found| answers(found, event)).await?;
     let caused = EventFilter {
         causation_id: Some(event.id().to_string()),
+        // What an event sent to a node causes, that node sends.
+        node: event.to().map(|to| Pattern::Exact(to.as_str().to_owned())),
         ..scope()
     };
     let effects = store
@@ -121,4 +89,38 @@ pub async fn links(store: &dyn EventStore, event: &Event) -> Result<Links> {
             .map(with(Trust::Causation))
             .collect(),
     })
+}
+
+/// Whether `reply` can answer `request`: the node that was asked sent it, to the node that asked where it names one.
+fn answers(reply: &Event, request: &Event) -> bool {
+    request.to().is_none_or(|to| to == reply.from())
+        && reply.to().is_none_or(|to| to == request.from())
+}
+
+/// Events looked at before the search for a match ends.
+const MAX_NAMESAKES: usize = 10_000;
+
+/// The first match in seq order that is accepted, among so many.
+async fn first(
+    store: &dyn EventStore,
+    filter: EventFilter,
+    accept: &(dyn Fn(&Event) -> bool + Sync),
+) -> Result<Option<Arc<Event>>> {
+    let mut query = EventQuery {
+        filter,
+        ..EventQuery::default()
+    };
+    let mut seen = 0;
+    loop {
+        let page = store.query(&query).await?;
+        seen += page.events.len();
+        let mut events = page.events.into_iter().map(|stored| stored.event);
+        if let Some(found) = events.find(|found| accept(found)) {
+            return Ok(Some(found));
+        }
+        match page.next {
+            Some(next) if seen < MAX_NAMESAKES => query.cursor = Some(next),
+            _ => return Ok(None),
+        }
+    }
 }

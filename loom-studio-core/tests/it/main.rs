@@ -1,5 +1,6 @@
 //! Integration tests.
 
+mod causality;
 mod condition;
 #[cfg(feature = "file")]
 mod crash;
@@ -18,10 +19,13 @@ mod history;
 #[cfg(feature = "file")]
 mod kill;
 mod laws;
+mod loom;
 mod memory_fold;
 mod memory_laws;
 mod memory_patch;
 mod memory_store;
+mod oracle;
+mod recorded;
 #[cfg(feature = "file")]
 mod reading;
 #[cfg(feature = "file")]

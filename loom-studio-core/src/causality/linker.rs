@@ -1,0 +1,351 @@
+//! Placing events under calls.
+
+use std::sync::Arc;
+
+use hashbrown::{HashMap, HashSet};
+
+use super::acyclic::cut_cycles;
+use super::structure::{Open, open_calls};
+use super::{Fact, MAX_CANDIDATES, Role, Trust};
+use crate::clock::Timestamp;
+use crate::event::{SpanId, TraceId};
+use crate::ids::Seq;
+
+/// Where an event belongs: a request under the call it was made in, a reply to the call it ends, anything else to the call during which it was sent.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) enum Place {
+    /// Nothing says so.
+    #[default]
+    Nowhere,
+    /// In this call.
+    In {
+        /// The index of its request.
+        call: usize,
+        /// The event that is named as the cause or the request; the call's own request where none is.
+        event: Seq,
+        /// What the link rests on.
+        trust: Trust,
+    },
+    /// In one of these calls.
+    Unclear(Vec<Seq>),
+}
+
+impl Place {
+    /// The call, if it is known.
+    pub(crate) fn call(&self) -> Option<usize> {
+        match self {
+            Self::In { call, .. } => Some(*call),
+            Self::Nowhere | Self::Unclear(_) => None,
+        }
+    }
+}
+
+/// The links among some facts.
+#[derive(Debug, Default)]
+pub(crate) struct Linked {
+    /// For each fact its place.
+    pub(crate) places: Vec<Place>,
+    /// Requests that claim to be their own ancestor: the link was cut.
+    pub(crate) cut: Vec<usize>,
+}
+
+/// What is known before linking.
+pub(crate) struct Known<'a> {
+    /// The first so many facts have their places already; they are only candidates.
+    pub(crate) placed: usize,
+    /// The last reply to each of those, by time.
+    pub(crate) ends: &'a [Option<Timestamp>],
+    /// Whether nothing may be inferred for a fact: its session reports causes, or calls of its sender have been forgotten.
+    pub(crate) is_closed: &'a dyn Fn(&Fact) -> bool,
+}
+
+/// Links facts. A pure function of the set of facts: neither their order nor the order of arrival matters, except between equal times.
+///
+/// O(n log n).
+pub(crate) fn link(facts: &[&Fact], known: &Known<'_>) -> Linked {
+    let mut linker = Linker::new(facts, known);
+    linker.answer();
+    let deferred = linker.place(known);
+    linker.resolve(deferred);
+    let cut = linker.cut();
+    Linked {
+        places: linker.places,
+        cut,
+    }
+}
+
+struct Linker<'a> {
+    facts: &'a [&'a Fact],
+    placed: usize,
+    places: Vec<Place>,
+    ends: Vec<Option<Timestamp>>,
+    by_id: HashMap<(&'a str, &'a str), usize>,
+    /// The next fact with the same id.
+    next: Vec<Option<usize>>,
+    /// The call with this context and addressee; `None` when there are several.
+    by_context: HashMap<(&'a str, TraceId, SpanId, &'a str), Option<usize>>,
+}
+
+impl<'a> Linker<'a> {
+    fn new(facts: &'a [&'a Fact], known: &Known<'_>) -> Self {
+        let mut by_id = HashMap::with_capacity(facts.len());
+        let mut next = vec![None; facts.len()];
+        let mut by_context = HashMap::new();
+        for (index, fact) in facts.iter().enumerate().rev() {
+            let earlier = by_id.insert((&*fact.workspace, &*fact.id), index);
+            if let Some(slot) = next.get_mut(index) {
+                *slot = earlier;
+            }
+            if let (Some(to), Some(trace), Role::Request) = (&fact.to, fact.trace, fact.role) {
+                by_context
+                    .entry((&*fact.workspace, trace.trace, trace.span, to.as_str()))
+                    .and_modify(|call| *call = None)
+                    .or_insert(Some(index));
+            }
+        }
+        let mut ends = known.ends.to_vec();
+        ends.resize(facts.len(), None);
+        Self {
+            facts,
+            placed: known.placed,
+            places: vec![Place::Nowhere; facts.len()],
+            ends,
+            by_id,
+            next,
+            by_context,
+        }
+    }
+
+    fn with_id(&self, workspace: &str, id: &str) -> impl Iterator<Item = (usize, &'a Fact)> {
+        std::iter::successors(self.by_id.get(&(workspace, id)).copied(), |index| {
+            self.next.get(*index).copied().flatten()
+        })
+        .filter_map(|index| Some((index, *self.facts.get(index)?)))
+    }
+
+    fn set(&mut self, index: usize, place: Place) {
+        if let Some(slot) = self.places.get_mut(index) {
+            *slot = place;
+        }
+    }
+
+    fn seqs(&self, candidates: &[usize]) -> Vec<Seq> {
+        let mut seqs: Vec<Seq> = candidates
+            .iter()
+            .filter_map(|index| Some(self.facts.get(*index)?.seq))
+            .collect();
+        seqs.sort_unstable();
+        seqs.truncate(MAX_CANDIDATES);
+        seqs
+    }
+
+    /// Narrows candidates by one test after the other: a test that some pass excludes those that don't.
+    fn narrow(&self, candidates: &mut Vec<usize>, tests: &[&dyn Fn(&Fact) -> bool]) {
+        for test in tests {
+            let passes = |index: &usize| self.facts.get(*index).is_some_and(|fact| test(fact));
+            if candidates.len() > 1 && candidates.iter().any(passes) {
+                candidates.retain(passes);
+            }
+        }
+    }
+
+    /// Pairs replies with their requests.
+    fn answer(&mut self) {
+        for (index, reply) in self.facts.iter().enumerate().skip(self.placed) {
+            let Some(id) = reply.request.as_deref().filter(|_| reply.is_reply()) else {
+                continue;
+            };
+            let mut candidates: Vec<usize> = self
+                .with_id(&reply.workspace, id)
+                .filter(|(_, request)| request.can_be_answered_by(reply))
+                .map(|(index, _)| index)
+                .collect();
+            self.narrow(
+                &mut candidates,
+                &[
+                    &|request| request.trace.is_some() && request.trace == reply.trace,
+                    &|request| request.session == reply.session,
+                ],
+            );
+            match candidates.as_slice() {
+                [] => {}
+                [call] => {
+                    let trust = if reply.causation.as_deref() == Some(id) {
+                        Trust::Causation
+                    } else {
+                        Trust::RequestId
+                    };
+                    let event = self.facts.get(*call).map_or(Seq::ZERO, |fact| fact.seq);
+                    self.set(
+                        index,
+                        Place::In {
+                            call: *call,
+                            event,
+                            trust,
+                        },
+                    );
+                    if let Some(end) = self.ends.get_mut(*call) {
+                        *end = (*end).max(Some(reply.time));
+                    }
+                }
+                several => {
+                    let place = Place::Unclear(self.seqs(several));
+                    // Any of them may have ended then: none is known to be over.
+                    self.set(index, place);
+                }
+            }
+        }
+    }
+
+    /// Places everything that is no answer; returns what waits for the place of its cause.
+    fn place(&mut self, known: &Known<'_>) -> Vec<(usize, usize)> {
+        let facts = self.facts;
+        let exact: HashSet<(&str, &str)> = facts
+            .iter()
+            .filter(|fact| fact.causation.is_some())
+            .map(|fact| (&*fact.workspace, &*fact.session))
+            .collect();
+        let (mut deferred, mut asking) = (Vec::new(), Vec::new());
+        for (index, fact) in facts.iter().enumerate().skip(self.placed) {
+            if self.places.get(index) != Some(&Place::Nowhere) {
+                continue;
+            }
+            if let Some(id) = &fact.causation {
+                match self.cause(index, fact, id) {
+                    Ok(Some(cause)) if facts.get(cause).is_some_and(|cause| cause.is_request()) => {
+                        let event = facts.get(cause).map_or(Seq::ZERO, |fact| fact.seq);
+                        self.set(
+                            index,
+                            Place::In {
+                                call: cause,
+                                event,
+                                trust: Trust::Causation,
+                            },
+                        );
+                    }
+                    Ok(Some(cause)) => deferred.push((index, cause)),
+                    // The client named it: nothing is inferred in its stead.
+                    Ok(None) => {}
+                    Err(several) => self.set(index, Place::Unclear(several)),
+                }
+            } else if let Some(call) = self.echoed(index, fact) {
+                let event = facts.get(call).map_or(Seq::ZERO, |fact| fact.seq);
+                self.set(
+                    index,
+                    Place::In {
+                        call,
+                        event,
+                        trust: Trust::Traceparent,
+                    },
+                );
+            } else if fact.request.is_none()
+                && !exact.contains(&(&*fact.workspace, &*fact.session))
+                && !(known.is_closed)(fact)
+            {
+                asking.push(index);
+            }
+        }
+        for (index, open) in open_calls(facts, &self.ends, &asking) {
+            let place = match open {
+                Open::None => Place::Nowhere,
+                Open::One(call) => Place::In {
+                    call,
+                    event: facts.get(call).map_or(Seq::ZERO, |fact| fact.seq),
+                    trust: Trust::Structure,
+                },
+                Open::Unclear(seqs) => Place::Unclear(seqs),
+            };
+            self.set(index, place);
+        }
+        deferred
+    }
+
+    /// The event with the id that was named as the cause; the candidates where that can't be decided.
+    fn cause(&self, index: usize, fact: &Fact, id: &Arc<str>) -> Result<Option<usize>, Vec<Seq>> {
+        let mut candidates: Vec<usize> = self
+            .with_id(&fact.workspace, id)
+            .map(|(cause, _)| cause)
+            .filter(|cause| *cause != index)
+            .collect();
+        self.narrow(
+            &mut candidates,
+            &[
+                // Who sent this event was handling the cause, so most likely it was sent to them.
+                &|cause| cause.to.as_ref() == Some(&fact.from),
+                &|cause| cause.session == fact.session,
+            ],
+        );
+        match candidates.as_slice() {
+            [] => Ok(None),
+            [cause] => Ok(Some(*cause)),
+            several => Err(self.seqs(several)),
+        }
+    }
+
+    /// The one call to the sender whose whole trace context the sender carried on. A request must come after it.
+    fn echoed(&self, index: usize, fact: &Fact) -> Option<usize> {
+        let context = fact.trace?;
+        let key = (
+            &*fact.workspace,
+            context.trace,
+            context.span,
+            fact.from.as_str(),
+        );
+        let call = self.by_context.get(&key).copied().flatten()?;
+        let is_before = || self.facts.get(call).is_some_and(|of| of.key() < fact.key());
+        (call != index && (!fact.is_request() || is_before())).then_some(call)
+    }
+
+    /// Places events whose cause is no request: where the cause is. What follows a reply belongs to the caller's own call.
+    fn resolve(&mut self, deferred: Vec<(usize, usize)>) {
+        let causes: HashMap<usize, usize> = deferred.iter().copied().collect();
+        let mut is_resolved: HashSet<usize> = HashSet::new();
+        for (start, _) in deferred {
+            // Down to the first cause whose place is known, then back up.
+            let mut path = Vec::new();
+            let mut at = start;
+            while !is_resolved.contains(&at)
+                && let Some(&cause) = causes.get(&at)
+            {
+                is_resolved.insert(at);
+                path.push((at, cause));
+                at = cause;
+            }
+            for (index, cause) in path.into_iter().rev() {
+                let Some((fact, place)) = self.facts.get(cause).zip(self.places.get(cause)) else {
+                    continue;
+                };
+                let place = match place {
+                    Place::Nowhere => Place::Nowhere,
+                    Place::Unclear(seqs) => Place::Unclear(seqs.clone()),
+                    Place::In { call, .. } => {
+                        let outer = self.places.get(*call).and_then(Place::call);
+                        Place::In {
+                            call: outer.filter(|_| fact.is_reply()).unwrap_or(*call),
+                            event: fact.seq,
+                            trust: Trust::Causation,
+                        }
+                    }
+                };
+                self.set(index, place);
+            }
+        }
+    }
+
+    /// Requests must not be their own ancestors.
+    fn cut(&mut self) -> Vec<usize> {
+        let mut parents: Vec<Option<usize>> = self
+            .facts
+            .iter()
+            .zip(&self.places)
+            .map(|(fact, place)| place.call().filter(|_| fact.is_request()))
+            .collect();
+        let facts = self.facts;
+        let key = |index: usize| facts.get(index).map(|fact| fact.key());
+        let cut = cut_cycles(&mut parents, key);
+        for index in &cut {
+            self.set(*index, Place::Nowhere);
+        }
+        cut
+    }
+}
