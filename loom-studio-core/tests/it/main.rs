@@ -25,9 +25,9 @@ mod memory_laws;
 mod memory_patch;
 mod memory_store;
 mod oracle;
-mod recorded;
 #[cfg(feature = "file")]
 mod reading;
+mod recorded;
 #[cfg(feature = "file")]
 mod recovery;
 #[cfg(feature = "file")]
