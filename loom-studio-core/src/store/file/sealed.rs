@@ -10,6 +10,7 @@ use roaring::RoaringBitmap;
 
 use super::bloom::Filter;
 use super::bytes::{Reader, checksum};
+use super::columns::{self, Column, nanos, sortable};
 use super::frame::{MAX_BLOCK_BYTES, VERSION};
 use super::index::{Field, FrameEntry, HASH_BITS, Key, ROW_BITS};
 use super::packed::{cardinality, first_not_below};
@@ -66,11 +67,10 @@ pub(super) fn encode(index: &TailIndex, meta: &SegmentMeta, filter_bits: usize) 
         out.extend(frame.min_time.to_le_bytes());
         out.extend(frame.max_time.to_le_bytes());
     }
-    sections[TIMES] = contents
-        .times
-        .iter()
-        .flat_map(|time| time.to_le_bytes())
-        .collect();
+    columns::put(
+        &mut sections[TIMES],
+        contents.times.iter().map(|time| sortable(*time)),
+    );
     let (mut texts, mut bitmaps) = (Vec::new(), Vec::new());
     sections[STRINGS].extend((contents.values.len() as u32).to_le_bytes());
     for (field, text, rows) in contents.values {
@@ -173,6 +173,7 @@ pub(super) struct SealedIndex {
     crcs: [u32; SECTIONS],
     /// Whether a section has passed its check; empty until it is first read.
     are_sound: [OnceLock<bool>; SECTIONS],
+    times: Column,
     values: Vec<Value>,
     observations: Bitmap,
     /// Whether a bitmap was found to be none though the checksum over all of them is right.
@@ -267,7 +268,9 @@ impl SealedIndex {
         }
         let section = |index: usize| file.get(sections.get(index)?.clone());
         let is_counted = meta.events <= meta.rows && meta.rows <= MAX_ROWS;
-        if !is_counted || section(TIMES)?.len() != meta.rows as usize * 8 {
+        let mut times_left = Reader(section(TIMES)?);
+        let times = Column::take(&mut times_left, section(TIMES)?, meta.rows as usize)?;
+        if !is_counted || !times_left.0.is_empty() {
             return None;
         }
         read_meta(section(META)?, &mut meta)?;
@@ -275,6 +278,7 @@ impl SealedIndex {
         let mut index = Self {
             crcs,
             are_sound,
+            times,
             values,
             observations: observations.into(),
             has_bad_bitmap: AtomicBool::new(false),
@@ -358,17 +362,15 @@ impl SealedIndex {
     }
 
     pub(super) fn time(&self, row: u32) -> i64 {
-        let (times, _) = self.section(TIMES).as_chunks::<8>();
-        times
-            .get(row as usize)
-            .map_or(0, |time| i64::from_le_bytes(*time))
+        let time = self.times.get(self.section(TIMES), row as usize);
+        time.map_or(0, nanos)
     }
 
     pub(super) fn each_time(&self, rows: Range<u32>, visit: &mut dyn FnMut(u32, i64)) {
-        let (times, _) = self.section(TIMES).as_chunks::<8>();
-        let asked = times.get(rows.start as usize..).unwrap_or_default();
-        for (row, time) in rows.zip(asked) {
-            visit(row, i64::from_le_bytes(*time));
+        let section = self.section(TIMES);
+        for row in rows.start..rows.end.min(self.meta.rows) {
+            let time = self.times.get(section, row as usize);
+            visit(row, time.map_or(0, nanos));
         }
     }
 

@@ -4,11 +4,11 @@ use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use super::super::bytes::put_varint;
+use super::super::columns::{self, sortable};
 use super::super::symbols::{NO_SYMBOL, Symbol, Symbols};
 use super::{
     FIELDS, Field, HAS_CAUSATION, HAS_DATA, HAS_DISPATCHED, HAS_PUBLISHED, HAS_REQUEST, HAS_TARGET,
-    HAS_TRACE, IS_OBSERVATION, OUTCOME_SHIFT, PHASE_SHIFT, Row, columns, outcome_code, phase_code,
-    sortable, zigzag,
+    HAS_TRACE, IS_OBSERVATION, OUTCOME_SHIFT, PHASE_SHIFT, Row, outcome_code, phase_code, zigzag,
 };
 use crate::clock::Timestamp;
 use crate::event::{Envelope, Phase, Stamps, TraceContext, resolve_time};

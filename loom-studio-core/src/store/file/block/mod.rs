@@ -3,7 +3,6 @@
 //! A block is stored by column, texts last: equal columns compress to nothing, texts lie side by side, and one record is read without those before it.
 
 mod builder;
-mod columns;
 mod view;
 
 use crate::event::{Outcome, Phase};
@@ -58,16 +57,6 @@ enum Field {
 const FIELDS: usize = 21;
 
 type Row = [u64; FIELDS];
-
-const SIGN: u64 = 1 << 63;
-
-fn sortable(nanos: i64) -> u64 {
-    nanos.cast_unsigned() ^ SIGN
-}
-
-fn nanos(sortable: u64) -> i64 {
-    (sortable ^ SIGN).cast_signed()
-}
 
 fn zigzag(value: i64) -> u64 {
     ((value << 1) ^ (value >> 63)).cast_unsigned()

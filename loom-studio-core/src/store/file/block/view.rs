@@ -5,12 +5,11 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 
 use super::super::bytes::Reader;
+use super::super::columns::{Column, nanos};
 use super::builder::TRACE_BYTES;
-use super::columns::Column;
 use super::{
     FIELDS, Field, HAS_CAUSATION, HAS_DATA, HAS_DISPATCHED, HAS_PUBLISHED, HAS_REQUEST, HAS_TARGET,
-    HAS_TRACE, IS_OBSERVATION, OUTCOME_SHIFT, PHASE_SHIFT, nanos, outcome_from, phase_from,
-    unzigzag,
+    HAS_TRACE, IS_OBSERVATION, OUTCOME_SHIFT, PHASE_SHIFT, outcome_from, phase_from, unzigzag,
 };
 use crate::clock::Timestamp;
 use crate::event::{Event, EventParts, NodeId, Observation, Record, Stamps, TraceContext};

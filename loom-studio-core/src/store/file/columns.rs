@@ -2,7 +2,19 @@
 //!
 //! Frame-of-reference coding (Goldstein, Ramakrishnan and Shaft, "Compressing relations and indexes", ICDE 1998). A row is read without those before it, and a constant column takes no bytes per row.
 
-use super::super::bytes::{Reader, put_varint};
+use super::bytes::{Reader, put_varint};
+
+const SIGN: u64 = 1 << 63;
+
+/// A time as an unsigned number that sorts as the time does.
+pub(super) fn sortable(nanos: i64) -> u64 {
+    nanos.cast_unsigned() ^ SIGN
+}
+
+/// The time again.
+pub(super) fn nanos(sortable: u64) -> i64 {
+    (sortable ^ SIGN).cast_signed()
+}
 
 /// Appends one column: its base as a varint, the bytes per row, then the rows.
 pub(super) fn put(out: &mut Vec<u8>, values: impl Iterator<Item = u64> + Clone) {
@@ -27,7 +39,7 @@ pub(super) fn put(out: &mut Vec<u8>, values: impl Iterator<Item = u64> + Clone) 
     }
 }
 
-/// A column as it stands in a block.
+/// A column as it stands in the bytes around it.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Column {
     base: u64,
@@ -36,14 +48,14 @@ pub(super) struct Column {
 }
 
 impl Column {
-    /// Takes a column of so many rows; `start` is where the reader's text begins in the block. `None` when it is none.
-    pub(super) fn take(reader: &mut Reader<'_>, block: &[u8], rows: usize) -> Option<Self> {
+    /// Takes a column of so many rows from what is left of `bytes`. `None` when it is none.
+    pub(super) fn take(reader: &mut Reader<'_>, bytes: &[u8], rows: usize) -> Option<Self> {
         let base = reader.varint()?;
         let width = reader.u8()?;
         if width > 8 {
             return None;
         }
-        let offset = block.len() - reader.0.len();
+        let offset = bytes.len() - reader.0.len();
         reader.take(rows.checked_mul(usize::from(width))?)?;
         Some(Self {
             base,
@@ -52,17 +64,17 @@ impl Column {
         })
     }
 
-    /// The value in a row; `None` beyond the block.
-    pub(super) fn get(self, block: &[u8], row: usize) -> Option<u64> {
+    /// The value in a row; `None` beyond the bytes.
+    pub(super) fn get(self, bytes: &[u8], row: usize) -> Option<u64> {
         let width = usize::from(self.width);
         if width == 0 {
             return Some(self.base);
         }
         let start = self.offset as usize + row * width;
-        let value = match block.get(start..)?.first_chunk::<8>() {
+        let value = match bytes.get(start..)?.first_chunk::<8>() {
             Some(eight) => u64::from_le_bytes(*eight) & (u64::MAX >> (64 - 8 * width)),
-            // The last bytes of a block.
-            None => block
+            // The last of them.
+            None => bytes
                 .get(start..start + width)?
                 .iter()
                 .rev()
