@@ -9,7 +9,7 @@ use loom_studio_core::{Envelope, EventLimits};
 use crate::input::Input;
 use crate::measure::{Meter, Outcome};
 
-const BLOCK: usize = 32 << 10;
+const BLOCK: usize = 28 << 10;
 /// Bytes of an event on the disk, about, and events of a group.
 const DISK_BYTES: u64 = 260;
 const GROUP: u64 = 3000;

@@ -84,7 +84,7 @@ pub struct FileStoreOptions {
     pub segment_records: u32,
     /// Bytes after which a segment is sealed. Default 128 MiB.
     pub segment_bytes: u64,
-    /// Bytes of a block before compression. Default 32 KiB.
+    /// Bytes of a block before compression. Default 28 KiB: larger ones take less space, smaller ones are sooner read where events lie apart.
     pub block_bytes: usize,
     /// Bytes of events that may wait for their commit; further appends wait for space. Default 32 MiB.
     pub max_pending_bytes: u32,
@@ -102,7 +102,7 @@ impl Default for FileStoreOptions {
             group_bytes: 4 << 20,
             segment_records: 100_000,
             segment_bytes: 128 << 20,
-            block_bytes: 32 << 10,
+            block_bytes: 28 << 10,
             max_pending_bytes: 32 << 20,
             cache_bytes: 24 << 20,
             read_helpers: 1,

@@ -65,6 +65,11 @@ impl Symbols {
         self.entries.get(symbol as usize).map(|entry| &entry.text)
     }
 
+    /// Bytes of the text; 0 for none.
+    pub(super) fn length(&self, symbol: Symbol) -> usize {
+        self.text(symbol).map_or(0, |text| text.len())
+    }
+
     /// Whether a number stands for a text.
     pub(super) fn is(&self, symbol: Symbol, text: &str) -> bool {
         self.text(symbol).is_some_and(|known| **known == *text)

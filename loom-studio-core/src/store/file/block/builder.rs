@@ -118,7 +118,7 @@ impl BlockBuilder {
             *known = (self.block + 1, index);
         }
         self.table.push(TableEntry { symbol, node: 0 });
-        self.table_bytes += symbols.text(symbol).map_or(0, |text| text.len()) + 2;
+        self.table_bytes += symbols.length(symbol) + 2;
         (u64::from(index), true)
     }
 
@@ -199,7 +199,11 @@ impl BlockBuilder {
                 Some(offset) => offset as u64,
                 None => place(&String::from_utf8_lossy(&text)).0,
             };
-            set(Field::TraceOffset, trace_offset);
+            let before = symbols.length(names.source)
+                + symbols.length(names.kind)
+                + symbols.length(names.to);
+            let behind = trace_offset.wrapping_sub(before as u64);
+            set(Field::TraceOffset, zigzag(behind.cast_signed()));
         }
         if let Some(id) = &envelope.causation_id {
             let (offset, length) = place(id);

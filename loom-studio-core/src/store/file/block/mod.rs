@@ -39,6 +39,7 @@ enum Field {
     Extra = 9,
     IdOffset = 10,
     IdLength = 11,
+    /// Zigzag: since the lengths of source, type and target together, for most applications write their members before it.
     TraceOffset = 12,
     CausationOffset = 13,
     CausationLength = 14,

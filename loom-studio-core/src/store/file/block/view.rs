@@ -147,6 +147,22 @@ impl View<'_> {
         usize::try_from(self.get(field)?).ok()
     }
 
+    /// Where the trace stands; 0 without one.
+    fn trace_offset(&self, flags: u64) -> Option<u64> {
+        if flags & HAS_TRACE == 0 {
+            return Some(0);
+        }
+        let length = |field: Field| {
+            let text = self.block.table.get(self.size(field)?)?;
+            Some(u64::from(text.end - text.start))
+        };
+        let mut before = length(Field::Source)? + length(Field::Kind)?;
+        if flags & HAS_TARGET != 0 {
+            before += length(Field::Target)?;
+        }
+        before.checked_add_signed(unzigzag(self.get(Field::TraceOffset)?))
+    }
+
     fn string(&self, field: Field, intern: &mut dyn FnMut(&str) -> Arc<str>) -> Option<Arc<str>> {
         self.block.shared(self.size(field)?, intern)
     }
@@ -177,7 +193,8 @@ impl View<'_> {
             None
         };
         let trace = if has(HAS_TRACE) {
-            let middle = self.part(self.size(Field::TraceOffset)?, TRACE_BYTES)?;
+            let offset = usize::try_from(self.trace_offset(flags)?).ok()?;
+            let middle = self.part(offset, TRACE_BYTES)?;
             Some(trace_from(middle)?)
         } else {
             None
@@ -200,9 +217,7 @@ impl View<'_> {
         let data = if has(HAS_DATA) {
             let end = raw_length.checked_sub(self.size(Field::DataTail)?)?;
             let since_trace = unzigzag(self.get(Field::DataOffset)?);
-            let offset = self
-                .get(Field::TraceOffset)?
-                .checked_add_signed(since_trace)?;
+            let offset = self.trace_offset(flags)?.checked_add_signed(since_trace)?;
             Some(usize::try_from(offset).ok()?..end)
         } else {
             None
