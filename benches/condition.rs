@@ -3,23 +3,37 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 use loom_studio_benches::loom_batch;
 use loom_studio_core::{
     AppendBatch, Condition, ConditionSet, Direction, Event, EventFilter, EventQuery, EventStore,
     ManualClock, MemoryStore, MemoryStoreOptions, Seq, SequentialIds, Timestamp, first_match,
     search,
 };
+use tokio::runtime::Runtime;
 
 const EVENTS: u64 = 30_000;
 const TESTED: usize = 1_000;
 const BREAKPOINTS: u64 = 10_000;
+
+type Group<'a> = BenchmarkGroup<'a, WallTime>;
 
 fn condition(text: &str) -> Condition {
     Condition::parse(text).expect("a condition")
 }
 
 fn conditions(c: &mut Criterion) {
+    let (runtime, store, events) = stored();
+    let mut group = c.benchmark_group("condition");
+    one(&mut group, &events);
+    many(&mut group, &events[0]);
+    searches(&mut group, &runtime, &store);
+    group.finish();
+}
+
+/// A store with events, and some of them.
+fn stored() -> (Runtime, MemoryStore, Vec<Arc<Event>>) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .expect("a runtime");
@@ -44,7 +58,11 @@ fn conditions(c: &mut Criterion) {
         page.events.into_iter().map(|stored| stored.event).collect()
     });
 
-    let mut group = c.benchmark_group("condition");
+    (runtime, store, events)
+}
+
+/// One condition.
+fn one(group: &mut Group<'_>, events: &[Arc<Event>]) {
     let text = "type = node.error or (node = agent/writer-3 and data.arguments.limit >= 10 and not text contains public)";
     group.bench_function("parse", |b| b.iter(|| condition(black_box(text))));
 
@@ -70,6 +88,10 @@ fn conditions(c: &mut Criterion) {
             });
         });
     }
+}
+
+/// Many conditions against one event.
+fn many(group: &mut Group<'_>, event: &Event) {
     group.throughput(Throughput::Elements(1));
     let number = |index: u64| match index % 3 {
         0 => format!("type = other.{index}"),
@@ -87,7 +109,6 @@ fn conditions(c: &mut Criterion) {
     let texts = ConditionSet::new(
         (0..BREAKPOINTS).map(|index| condition(&format!("text contains absent{index}"))),
     );
-    let event = &events[0];
     for (name, set) in [
         ("10,000 with a key", &keyed),
         ("10,000 on one path", &paths),
@@ -97,6 +118,10 @@ fn conditions(c: &mut Criterion) {
         assert_eq!(set.matches(event, &()), Vec::<usize>::new());
         group.bench_function(name, |b| b.iter(|| set.matches(black_box(event), &())));
     }
+}
+
+/// Searches of a whole store.
+fn searches(group: &mut Group<'_>, runtime: &Runtime, store: &MemoryStore) {
     group.throughput(Throughput::Elements(EVENTS));
     group.sample_size(20);
     let absent = condition("data.arguments.limit > 1000");
@@ -108,7 +133,7 @@ fn conditions(c: &mut Criterion) {
     };
     group.bench_function("search of 30,000 events in memory", |b| {
         b.iter(|| {
-            let found = search(&store, &page, &absent, &(), u64::MAX);
+            let found = search(store, &page, &absent, &(), u64::MAX);
             runtime.block_on(found).expect("an answer")
         });
     });
@@ -116,7 +141,7 @@ fn conditions(c: &mut Criterion) {
         b.iter(|| {
             let direction = Direction::Backward;
             let found = first_match(
-                &store,
+                store,
                 &scope,
                 &absent,
                 &(),
@@ -127,7 +152,6 @@ fn conditions(c: &mut Criterion) {
             runtime.block_on(found).expect("an answer")
         });
     });
-    group.finish();
 }
 
 criterion_group!(benches, conditions);

@@ -177,7 +177,7 @@ fn fold(c: &mut Criterion) {
         b.iter(|| memory.state(StateOf::Session(None), ""));
     });
     group.bench_function("diff of a node", |b| {
-        b.iter(|| memory.diff(&later, &node, None))
+        b.iter(|| memory.diff(&later, &node, None));
     });
     let changes = memory.state_diff(&later, StateOf::Session(None)).len();
     group.bench_function(format!("diff of the state, {changes} changes"), |b| {

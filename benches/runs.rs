@@ -165,7 +165,7 @@ fn list(c: &mut Criterion) {
         );
     });
     c.bench_function("runs, answer", |b| {
-        b.iter(|| list.runs("default", now).len())
+        b.iter(|| list.runs("default", now).len());
     });
 }
 
