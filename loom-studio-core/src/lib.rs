@@ -80,10 +80,10 @@ pub use history::{
 pub use ids::{Epoch, Seq};
 pub use links::{Link, Links, MAX_EFFECTS, links};
 pub use memory::{
-    BlameLevel, FaultReason, Faulty, MemoryChange, MemoryChangeKind, MemoryEntry, MemoryFault,
-    MemoryOwner, MemoryReconstructor, MemorySnapshot, MemoryStep, MemoryStepKind, MemoryTier,
-    Origin, Recall, RecalledEntry, RecordedMemory, StateBlame, StateChange, StateOf, StateValue,
-    recall,
+    BlameLevel, ContentOf, FaultReason, Faulty, Memories, MemoryChange, MemoryChangeKind,
+    MemoryEntry, MemoryFault, MemoryOwner, MemoryReconstructor, MemorySnapshot, MemoryStep,
+    MemoryStepKind, MemoryTier, Origin, Recall, RecalledEntry, RecordedMemory, StateBlame,
+    StateChange, StateOf, StateValue, is_pointer, recall,
 };
 pub use projection::{Checkpoint, Projection, fold, fold_between};
 pub use replay::{

@@ -88,6 +88,11 @@ pub(super) struct Document {
 }
 
 impl Document {
+    /// Whether any event was about it.
+    pub(super) fn is_reported(&self) -> bool {
+        self.tree.is_some() || self.removed.is_some() || !self.faults.kept.is_empty()
+    }
+
     pub(super) fn bytes(&self) -> u64 {
         self.tree.as_ref().map_or(0, Tree::bytes)
     }

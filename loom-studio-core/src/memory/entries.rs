@@ -108,6 +108,8 @@ pub(super) struct NodeMemory {
     pub(super) removed: Option<Stamp>,
     pub(super) project_state: Document,
     pub(super) faults: Faults,
+    /// Whether a readable `memory.*` event came: else only the project state object is known.
+    pub(super) reports_entries: bool,
     /// The last event about this memory.
     pub(super) last: Option<Stamp>,
 }

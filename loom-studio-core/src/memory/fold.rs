@@ -102,6 +102,7 @@ impl RecordedMemory {
         }
         let room = MAX_ENTRIES.saturating_sub(self.entries);
         let memory = self.memory_mut(&owner, event, &stamp);
+        memory.reports_entries = true;
         let before = memory.entries.len();
         let mut applying = Applying {
             memory,
@@ -191,20 +192,43 @@ fn stamp_of(event: &Event) -> Stamp {
     })
 }
 
+/// What an event is about.
+enum Subject<'a> {
+    State,
+    ProjectState,
+    /// What happens to entries.
+    Entries(&'a str),
+}
+
+impl<'a> Subject<'a> {
+    fn of(event: &'a Event) -> Option<Self> {
+        match &**event.kind() {
+            "state.patch" => Some(Self::State),
+            "pso.update" => Some(Self::ProjectState),
+            kind => kind
+                .strip_prefix("memory.")
+                .filter(|what| {
+                    matches!(*what, "add" | "consolidate" | "promote" | "evict" | "clear")
+                })
+                .map(Self::Entries),
+        }
+    }
+}
+
+/// Whether a record can change anything here.
+pub(super) fn concerns(record: &Record) -> bool {
+    matches!(record, Record::Event(event) if Subject::of(event).is_some())
+}
+
 impl Projection for RecordedMemory {
     fn apply(&mut self, record: &Record) {
         self.through = record.seq();
         let Record::Event(event) = record else { return };
-        match &**event.kind() {
-            "state.patch" => self.apply_state(event),
-            "pso.update" => self.apply_project_state(event),
-            kind => {
-                if let Some(what @ ("add" | "consolidate" | "promote" | "evict" | "clear")) =
-                    kind.strip_prefix("memory.")
-                {
-                    self.apply_memory(event, what);
-                }
-            }
+        match Subject::of(event) {
+            Some(Subject::State) => self.apply_state(event),
+            Some(Subject::ProjectState) => self.apply_project_state(event),
+            Some(Subject::Entries(what)) => self.apply_memory(event, what),
+            None => {}
         }
     }
 

@@ -14,6 +14,7 @@ mod snapshot;
 mod text;
 mod tier;
 mod tree;
+mod workspaces;
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -28,9 +29,15 @@ use crate::projection::Projection;
 pub use document::MemoryFault;
 pub use fold::RecordedMemory;
 pub use patch::FaultReason;
-pub use recall::{Recall, RecalledEntry, recall};
+pub use recall::{ContentOf, Recall, RecalledEntry, recall};
 pub use tier::MemoryTier;
 pub use tree::Origin;
+pub use workspaces::Memories;
+
+/// Whether a text is an RFC 6901 pointer that can name a place in a document.
+pub fn is_pointer(text: &str) -> bool {
+    pointer::tokens(text).is_some()
+}
 
 /// Rebuilds the memory and state of nodes from the records of one scope (a workspace, a session).
 ///
@@ -53,6 +60,9 @@ pub trait MemoryReconstructor: Projection + Debug + Sync {
 
     /// What is known of one entry, there or gone, oldest first; empty when nothing is.
     fn blame(&self, node: &NodeId, session: Option<&str>, entry: &str) -> Vec<MemoryStep>;
+
+    /// The session whose document is meant; `None` when no event was about it.
+    fn state_session(&self, document: StateOf<'_>) -> Option<Arc<str>>;
 
     /// The value at an RFC 6901 pointer of a document; `None` where nothing is.
     fn state(&self, document: StateOf<'_>, pointer: &str) -> Option<StateValue>;
@@ -95,6 +105,8 @@ pub struct MemoryOwner {
     pub session: Arc<str>,
     /// How many entries it holds.
     pub entries: usize,
+    /// Whether it reported entries at all; else a project state object alone.
+    pub reports_entries: bool,
     /// The last record about its memory.
     pub last: Seq,
 }
@@ -133,6 +145,8 @@ pub struct MemorySnapshot {
     pub session: Arc<str>,
     /// What it remembers, by tier, then in the order recorded.
     pub entries: Vec<MemoryEntry>,
+    /// Whether it reported entries at all; else a project state object alone.
+    pub reports_entries: bool,
     /// Consolidations, promotions and evictions, the newest of them, oldest first.
     pub history: Vec<MemoryStep>,
     /// How many there were before those.

@@ -1,6 +1,7 @@
 //! What a memory event reports, read leniently from its data: names as Loom's memories and Studio's instrumentation write them.
 
 use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::text::elements;
 use crate::clock::Timestamp;
@@ -113,19 +114,28 @@ impl<'a> Report<'a> {
         Some(report)
     }
 
-    /// The description of one entry, wherever the event has it.
-    pub(super) fn into_described(self, id: &str) -> Option<Described<'a>> {
-        let is_it = |entry: &Described<'_>| entry.id.as_deref() == Some(id);
-        if is_it(&self.entry) && self.entry.content.is_some() {
-            return Some(self.entry);
-        }
-        let found = self
+    /// The descriptions of some entries, wherever the event has them: that of the event itself first if it has a content, else the first in its lists.
+    pub(super) fn into_described(self, wanted: &BTreeSet<&str>) -> BTreeMap<String, Described<'a>> {
+        let mut found = BTreeMap::new();
+        let (first, last) = if self.entry.content.is_some() {
+            (Some(self.entry), None)
+        } else {
+            (None, Some(self.entry))
+        };
+        let listed = self
             .members
             .into_iter()
             .flatten()
-            .chain(self.tiers.into_iter().flat_map(|(_, list)| list))
-            .find(|entry| is_it(entry));
-        found.or_else(|| is_it(&self.entry).then_some(self.entry))
+            .chain(self.tiers.into_iter().flat_map(|(_, list)| list));
+        for entry in first.into_iter().chain(listed).chain(last) {
+            if let Some(id) = entry.id.as_deref()
+                && wanted.contains(id)
+                && !found.contains_key(id)
+            {
+                found.insert(id.to_owned(), entry);
+            }
+        }
+        found
     }
 }
 

@@ -21,7 +21,7 @@ use crate::ids::Seq;
 use crate::projection::Checkpoint;
 
 impl Checkpoint for RecordedMemory {
-    const FORMAT: &'static str = "memory-1";
+    const FORMAT: &'static str = "memory-2";
 
     fn save(&self) -> Vec<u8> {
         let mut names = Names::default();
@@ -145,6 +145,7 @@ struct SavedMemory<'a> {
     project_state: SavedDocument<'a>,
     faults: SavedFaults,
     last: Option<SavedStamp>,
+    reports_entries: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -273,6 +274,7 @@ impl<'a> Names<'a> {
             project_state: self.document(&memory.project_state),
             faults: self.faults(&memory.faults),
             last: self.maybe(memory.last.as_ref()),
+            reports_entries: memory.reports_entries,
         }
     }
 
@@ -410,6 +412,7 @@ impl Reader {
             project_state: self.document(saved.project_state)?,
             faults: self.faults(saved.faults)?,
             last: self.maybe(saved.last).ok()?,
+            reports_entries: saved.reports_entries,
             ..NodeMemory::default()
         };
         let mut entries = Vec::with_capacity(saved.entries.len());

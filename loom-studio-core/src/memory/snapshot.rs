@@ -34,16 +34,6 @@ impl RecordedMemory {
             StateOf::Node(node, session) => Some(&self.node(node, session)?.1.project_state),
         }
     }
-
-    /// The session a question is about.
-    fn session_of(&self, of: StateOf<'_>) -> Option<Arc<str>> {
-        match of {
-            StateOf::Session(session) => {
-                session.map(Arc::from).or_else(|| self.latest_state.clone())
-            }
-            StateOf::Node(node, session) => Some(Arc::clone(self.node(node, session)?.0)),
-        }
-    }
 }
 
 impl MemoryReconstructor for RecordedMemory {
@@ -58,6 +48,7 @@ impl MemoryReconstructor for RecordedMemory {
                         node: node.clone(),
                         session: Arc::clone(session),
                         entries: memory.entries.len(),
+                        reports_entries: memory.reports_entries,
                         last: memory.last.as_ref().map_or(Seq::ZERO, |last| last.seq),
                     })
             })
@@ -84,6 +75,7 @@ impl MemoryReconstructor for RecordedMemory {
             node: node.clone(),
             session: Arc::clone(session),
             entries,
+            reports_entries: memory.reports_entries,
             history: memory.steps.iter().map(step_of).collect(),
             history_dropped: memory.steps_dropped,
             project_state: memory.project_state.tree.as_ref().map(value_of),
@@ -109,6 +101,23 @@ impl MemoryReconstructor for RecordedMemory {
             steps.sort_by_key(|step| step.origin.seq);
         }
         steps
+    }
+
+    fn state_session(&self, document: StateOf<'_>) -> Option<Arc<str>> {
+        match document {
+            StateOf::Session(session) => {
+                let session = session.or(self.latest_state.as_deref())?;
+                let (session, _) = self.states.get_key_value(session)?;
+                Some(Arc::clone(session))
+            }
+            StateOf::Node(node, session) => {
+                let (session, memory) = self.node(node, session)?;
+                memory
+                    .project_state
+                    .is_reported()
+                    .then(|| Arc::clone(session))
+            }
+        }
     }
 
     fn state(&self, document: StateOf<'_>, pointer: &str) -> Option<StateValue> {
@@ -147,7 +156,7 @@ impl MemoryReconstructor for RecordedMemory {
     }
 
     fn state_diff(&self, later: &Self, document: StateOf<'_>) -> Vec<StateChange> {
-        let (Some(session), Some(new)) = (later.session_of(document), later.document(document))
+        let (Some(session), Some(new)) = (later.state_session(document), later.document(document))
         else {
             return Vec::new();
         };

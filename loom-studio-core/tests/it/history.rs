@@ -116,6 +116,7 @@ proptest! {
         let records = stored_records(&events);
         check_laws::<CausalTopology>(&records, cut);
         check_laws::<Topologies>(&records, cut);
+        check_laws::<Memories>(&records, cut);
         check_laws::<Sessions>(&records, cut);
     }
 }

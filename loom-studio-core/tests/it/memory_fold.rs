@@ -580,3 +580,31 @@ fn contents_are_read_from_the_log_within_bounds() {
     assert_eq!(read(2, 10, 1000), [third]);
     assert_eq!(read(0, 2, 3), [first, ("2".to_owned(), None, None)]);
 }
+
+#[test]
+fn memories_are_kept_apart_by_workspace_and_other_records_cost_nothing_of_them() {
+    let mut program = Program::default();
+    for _ in 0..50 {
+        program.event("node.request", json!({"entry_id": "no", "patches": []}));
+        program.event("memory.recall", json!({"entry_id": "no"}));
+    }
+    let unrelated = program.records();
+    let mut memories = Memories::default();
+    let nothing = format!("{memories:?}").replace("Seq(0)", "Seq(100)");
+    for record in &unrelated {
+        memories.apply(record);
+    }
+    assert_eq!(format!("{memories:?}"), nothing, "only the position moved");
+    assert!(memories.of_workspace("w").is_none());
+
+    let mut program = Program::default();
+    program.event("memory.add", json!({"entry_id": "1"}));
+    for record in program.records() {
+        memories.apply(&record);
+    }
+    let known = memories.of_workspace("w").unwrap();
+    assert_eq!((known.owners().len(), memories.left_out()), (1, 0));
+    assert!(memories.of_workspace("other").is_none());
+    let restored = Memories::restore(&memories.save()).unwrap();
+    assert_eq!(format!("{restored:?}"), format!("{memories:?}"));
+}

@@ -1,0 +1,106 @@
+//! One reconstructor per workspace, fed from one log.
+
+use std::sync::Arc;
+
+use imbl::OrdMap;
+use serde::{Deserialize, Serialize};
+
+use super::fold::{RecordedMemory, concerns};
+use crate::event::Record;
+use crate::ids::Seq;
+use crate::projection::{Checkpoint, Projection};
+
+/// Workspaces with a memory or a state that are kept; what others report is counted alone.
+const MAX_WORKSPACES: usize = 256;
+
+/// The memories and states of all workspaces at one position.
+///
+/// A record that is about neither costs a comparison of its type, and changes nothing but [`through`](Projection::through). The bounds of [`RecordedMemory`] are those of each workspace; at most 256 workspaces
+/// are kept, those that reported first.
+#[derive(Debug, Clone, Default)]
+pub struct Memories {
+    by_workspace: OrdMap<Arc<str>, RecordedMemory>,
+    left_out: u64,
+    through: Seq,
+}
+
+impl Memories {
+    /// What is known of one workspace; `None` when it never reported a memory or a state.
+    pub fn of_workspace(&self, workspace: &str) -> Option<&RecordedMemory> {
+        self.by_workspace.get(workspace)
+    }
+
+    /// Events about memory or state of workspaces there was no room for; 0 in all but hostile traffic.
+    pub fn left_out(&self) -> u64 {
+        self.left_out
+    }
+}
+
+impl Projection for Memories {
+    fn apply(&mut self, record: &Record) {
+        self.through = record.seq();
+        if !concerns(record) {
+            return;
+        }
+        let workspace = record.workspace();
+        if let Some(memory) = self.by_workspace.get_mut(&**workspace) {
+            memory.apply(record);
+        } else if self.by_workspace.len() < MAX_WORKSPACES {
+            let mut memory = RecordedMemory::default();
+            memory.apply(record);
+            self.by_workspace.insert(Arc::clone(workspace), memory);
+        } else {
+            self.left_out += 1;
+        }
+    }
+
+    fn through(&self) -> Seq {
+        self.through
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Saved<'a> {
+    through: Seq,
+    left_out: u64,
+    #[serde(borrow)]
+    workspaces: Vec<(&'a str, &'a [u8])>,
+}
+
+impl Checkpoint for Memories {
+    const FORMAT: &'static str = "memories-1";
+
+    fn save(&self) -> Vec<u8> {
+        let encoded: Vec<(&Arc<str>, Vec<u8>)> = self
+            .by_workspace
+            .iter()
+            .map(|(workspace, memory)| (workspace, memory.save()))
+            .collect();
+        let saved = Saved {
+            through: self.through,
+            left_out: self.left_out,
+            workspaces: encoded
+                .iter()
+                .map(|(workspace, memory)| (&***workspace, &**memory))
+                .collect(),
+        };
+        // Serializing into memory fails for no type used here.
+        postcard::to_stdvec(&saved).unwrap_or_default()
+    }
+
+    fn restore(bytes: &[u8]) -> Option<Self> {
+        let (saved, rest) = postcard::take_from_bytes::<Saved<'_>>(bytes).ok()?;
+        if !rest.is_empty() {
+            return None;
+        }
+        let workspaces = saved.workspaces.into_iter();
+        let workspaces = workspaces.map(|(workspace, memory)| {
+            Some((Arc::from(workspace), RecordedMemory::restore(memory)?))
+        });
+        Some(Self {
+            by_workspace: workspaces.collect::<Option<_>>()?,
+            left_out: saved.left_out,
+            through: saved.through,
+        })
+    }
+}
