@@ -1,5 +1,8 @@
 //! Wire forms of core's types. Core's types themselves are not serializable, so that the wire stays this crate's affair.
 
+pub(crate) mod memory;
+pub(crate) mod state;
+
 use std::sync::Arc;
 
 use axum::http::HeaderValue;

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::http::StatusCode;
 use loom_studio_core::{
-    CheckpointStore, Clock, EventFilter, EventStore, Followed, History, HistoryOptions, Seq,
-    Session, Sessions, StartAt, Timestamp, Topologies, Topology,
+    CheckpointStore, Clock, EventFilter, EventStore, Followed, History, HistoryOptions, Memories,
+    Seq, Session, Sessions, StartAt, Timestamp, Topologies, Topology,
 };
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -22,11 +22,12 @@ const MAX_AGE_NANOS: i64 = 1_000_000_000;
 /// A graph, and when it was made.
 type Made = (Timestamp, Arc<Topology>);
 
-/// Topology and sessions, folded as records become durable, and as they were.
+/// Topology, sessions and memories, folded as records become durable, and as they were.
 #[derive(Debug)]
 pub(crate) struct Live {
     pub(crate) topologies: Arc<History<Topologies>>,
     pub(crate) sessions: Arc<History<Sessions>>,
+    pub(crate) memories: Arc<History<Memories>>,
     /// All of the above, fed by one subscription.
     histories: Vec<Arc<dyn Followed>>,
     graphs: Mutex<HashMap<Arc<str>, Made>>,
@@ -65,11 +66,21 @@ impl Live {
             Sessions::default(),
         );
         let sessions = Arc::new(sessions.await?);
-        let histories: Vec<Arc<dyn Followed>> = vec![topologies.clone(), sessions.clone()];
+        let memories = History::open(
+            Arc::clone(store),
+            everything(),
+            Arc::clone(checkpoints),
+            options,
+            Memories::default(),
+        );
+        let memories = Arc::new(memories.await?);
+        let histories: Vec<Arc<dyn Followed>> =
+            vec![topologies.clone(), sessions.clone(), memories.clone()];
         let start = oldest(&histories);
         Ok(Self {
             topologies,
             sessions,
+            memories,
             histories,
             graphs: Mutex::default(),
             through: watch::Sender::new(start),

@@ -2,6 +2,8 @@
 
 mod events;
 pub(crate) mod filter;
+mod memory;
+mod memory_state;
 mod ops;
 mod sessions;
 mod topology;
@@ -11,7 +13,7 @@ use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::any;
+use axum::routing::{any, get};
 use axum::{Router, http};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
@@ -32,6 +34,8 @@ use crate::ws;
         description = "Events, topology and sessions of Loom applications. WebSocket routes are described in docs/ws-protocol.md.",
         license(name = "MIT OR Apache-2.0")
     ),
+    // An id has slashes, which OpenAPI's paths can't say of a parameter: `router` has the route that takes them.
+    paths(memory::show),
     components(schemas(Problem)),
     tags(
         (name = "events", description = "The event log"),
@@ -50,6 +54,8 @@ fn api() -> OpenApiRouter<AppState> {
         .routes(routes!(transfer::import))
         .routes(routes!(topology::show))
         .routes(routes!(sessions::list))
+        .routes(routes!(memory::list))
+        .routes(routes!(memory_state::show))
         .routes(routes!(ops::healthz))
         .routes(routes!(ops::readyz))
         .routes(routes!(ops::metrics))
@@ -68,6 +74,7 @@ pub(crate) fn router(state: AppState) -> Router {
     let (router, _) = api().split_for_parts();
     let body_limit = state.limits.max_body_bytes;
     router
+        .route("/api/memory/{*node_id}", get(memory::show))
         .route("/ws/ingest", any(ws::ingest))
         .route("/ws/events", any(ws::events))
         .fallback(assets::page)

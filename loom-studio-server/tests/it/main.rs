@@ -8,6 +8,7 @@ mod http_client;
 mod ingest_legacy;
 mod ingest_v1;
 mod limits;
+mod memory;
 mod openapi;
 mod past;
 mod process;

@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::harness::{TestServer, event};
+use crate::harness::{TestServer, event, event_with_data};
 use crate::http_client::Request;
 
 #[tokio::test]
@@ -27,7 +27,11 @@ async fn the_committed_description_is_the_one_that_is_served() {
 #[tokio::test]
 async fn every_described_operation_is_answered() {
     let server = TestServer::start().await;
-    server.append(&[event("1")]).await;
+    let mut remembered = event_with_data("2", json!({"entry_id": "m"}));
+    remembered["type"] = json!("memory.add");
+    let mut patched = event_with_data("3", json!({"patches": []}));
+    patched["type"] = json!("state.patch");
+    server.append(&[event("1"), remembered, patched]).await;
     let description = server.get("/api/openapi.json").await.ok();
     assert!(description["openapi"].as_str().unwrap().starts_with("3.1"));
     assert_eq!(description["info"]["version"], env!("CARGO_PKG_VERSION"));
@@ -35,7 +39,7 @@ async fn every_described_operation_is_answered() {
     for (path, item) in description["paths"].as_object().unwrap() {
         assert!(!path.contains("{*"), "{path} is no OpenAPI path");
         for (method, operation) in item.as_object().unwrap() {
-            let target = path.replace("{seq}", "1");
+            let target = path.replace("{seq}", "1").replace("{node_id}", "node/a");
             assert!(
                 !target.contains('{'),
                 "{path} has a parameter this test can't fill"
@@ -83,6 +87,9 @@ async fn every_described_operation_is_answered() {
         "post /api/import",
         "get /api/topology",
         "get /api/sessions",
+        "get /api/memory",
+        "get /api/memory/{node_id}",
+        "get /api/state",
         "get /healthz",
         "get /readyz",
         "get /metrics",

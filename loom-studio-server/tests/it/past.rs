@@ -23,7 +23,7 @@ fn call(n: usize) -> Value {
     })
 }
 
-async fn serve(directory: &Path) -> TestServer {
+pub(crate) async fn serve(directory: &Path) -> TestServer {
     let options = FileStoreOptions {
         segment_records: 5_000,
         ..FileStoreOptions::default()
@@ -37,7 +37,7 @@ async fn serve(directory: &Path) -> TestServer {
     TestServer::of(Arc::new(store), components, |_| {}).await
 }
 
-async fn stop(server: TestServer) {
+pub(crate) async fn stop(server: TestServer) {
     let TestServer { store, .. } = &server;
     let store = Arc::downgrade(store);
     server.begin_shutdown();
