@@ -19,6 +19,8 @@ use crate::projection::Projection;
 
 /// Entries kept in all; beyond it an event that adds one is a fault.
 const MAX_ENTRIES: usize = 1 << 20;
+/// Memories and state trees kept, of all nodes and sessions together; what others report is counted alone.
+const MAX_OWNERS: usize = 100_000;
 /// Bytes of all documents together; beyond it an event that adds to one is a fault.
 const MAX_ALL_DOCUMENT_BYTES: u64 = 128 << 20;
 /// Tiers and roles whose text is shared between entries.
@@ -39,6 +41,9 @@ pub struct RecordedMemory {
     pub(super) latest_state: Option<Arc<str>>,
     pub(super) entries: usize,
     pub(super) document_bytes: u64,
+    /// Memories and state trees.
+    pub(super) owners: usize,
+    pub(super) left_out: u64,
     pub(super) names: OrdSet<Arc<str>>,
     pub(super) through: Seq,
 }
@@ -63,7 +68,35 @@ impl RecordedMemory {
         name
     }
 
-    fn memory_mut(&mut self, node: &NodeId, event: &Event, stamp: &Stamp) -> &mut NodeMemory {
+    /// Events that began a memory or a state tree beyond the 100,000 that are kept; 0 in all but hostile traffic.
+    pub fn left_out(&self) -> u64 {
+        self.left_out
+    }
+
+    /// Whether there is room for a memory or state tree that is not there yet. If not, the event is left out.
+    fn admit(&mut self) -> bool {
+        let has_room = self.owners < MAX_OWNERS;
+        if has_room {
+            self.owners += 1;
+        } else {
+            self.left_out += 1;
+        }
+        has_room
+    }
+
+    /// The memory an event is about; `None` when there is no room for it.
+    fn memory_mut(
+        &mut self,
+        node: &NodeId,
+        event: &Event,
+        stamp: &Stamp,
+    ) -> Option<&mut NodeMemory> {
+        let sessions = self.nodes.get(node);
+        let is_known =
+            sessions.is_some_and(|sessions| sessions.by_session.contains_key(event.session()));
+        if !is_known && !self.admit() {
+            return None;
+        }
         let sessions = self.nodes.entry(node.clone()).or_default();
         if sessions.latest != *event.session() {
             sessions.latest = Arc::clone(event.session());
@@ -74,15 +107,16 @@ impl RecordedMemory {
             .or_default();
         let memory = Arc::make_mut(memory);
         memory.last = Some(Arc::clone(stamp));
-        memory
+        Some(memory)
     }
 
     fn apply_memory(&mut self, event: &Event, what: &str) {
         let stamp = stamp_of(event);
         let data = event.data().unwrap_or_default();
         let Some(report) = Report::read(data) else {
-            let memory = self.memory_mut(event.from(), event, &stamp);
-            memory.faults.push(&stamp, 0, FaultReason::Malformed);
+            if let Some(memory) = self.memory_mut(event.from(), event, &stamp) {
+                memory.faults.push(&stamp, 0, FaultReason::Malformed);
+            }
             return;
         };
         let owner = match &report.owner {
@@ -101,7 +135,9 @@ impl RecordedMemory {
             listed.push((self.share(name), list));
         }
         let room = MAX_ENTRIES.saturating_sub(self.entries);
-        let memory = self.memory_mut(&owner, event, &stamp);
+        let Some(memory) = self.memory_mut(&owner, event, &stamp) else {
+            return;
+        };
         memory.reports_entries = true;
         let before = memory.entries.len();
         let mut applying = Applying {
@@ -143,7 +179,9 @@ impl RecordedMemory {
         });
         let owner = owner.map_or_else(|| event.from().clone(), |owner| NodeId::new(&owner));
         let others = self.document_bytes;
-        let memory = self.memory_mut(&owner, event, &stamp);
+        let Some(memory) = self.memory_mut(&owner, event, &stamp) else {
+            return;
+        };
         let Some(revision) = read.and(revision) else {
             memory
                 .project_state
@@ -163,6 +201,9 @@ impl RecordedMemory {
             }
         });
         let session = event.session();
+        if !self.states.contains_key(session) && !self.admit() {
+            return;
+        }
         if self.latest_state.as_ref() != Some(session) {
             self.latest_state = Some(Arc::clone(session));
         }

@@ -55,6 +55,7 @@ impl Checkpoint for RecordedMemory {
             nodes,
             states,
             latest_state,
+            left_out: self.left_out,
         };
         // Serializing into memory fails for no type used here.
         postcard::to_stdvec(&saved).unwrap_or_default()
@@ -72,6 +73,7 @@ impl Checkpoint for RecordedMemory {
         };
         let mut memory = Self {
             through: Seq(saved.through),
+            left_out: saved.left_out,
             ..Self::default()
         };
         for name in saved.shared {
@@ -84,6 +86,7 @@ impl Checkpoint for RecordedMemory {
             };
             for (session, saved) in node.sessions {
                 let restored = reader.memory(saved)?;
+                memory.owners += 1;
                 memory.entries += restored.entries.len();
                 memory.document_bytes += restored.project_state.bytes();
                 sessions
@@ -94,6 +97,7 @@ impl Checkpoint for RecordedMemory {
         }
         for (session, saved) in saved.states {
             let document = reader.document(saved)?;
+            memory.owners += 1;
             memory.document_bytes += document.bytes();
             memory
                 .states
@@ -123,6 +127,7 @@ struct Saved<'a> {
     #[serde(borrow)]
     states: Vec<(Name, SavedDocument<'a>)>,
     latest_state: Option<Name>,
+    left_out: u64,
 }
 
 #[derive(Serialize, Deserialize)]

@@ -20,6 +20,7 @@ const MAX_WORKSPACES: usize = 256;
 #[derive(Debug, Clone, Default)]
 pub struct Memories {
     by_workspace: OrdMap<Arc<str>, RecordedMemory>,
+    /// Of workspaces that are not kept.
     left_out: u64,
     through: Seq,
 }
@@ -30,9 +31,10 @@ impl Memories {
         self.by_workspace.get(workspace)
     }
 
-    /// Events about memory or state of workspaces there was no room for; 0 in all but hostile traffic.
+    /// Events about memories or states there was no room for, those of further workspaces included; 0 in all but hostile traffic.
     pub fn left_out(&self) -> u64 {
-        self.left_out
+        let within = self.by_workspace.values().map(RecordedMemory::left_out);
+        self.left_out + within.sum::<u64>()
     }
 }
 

@@ -582,6 +582,47 @@ fn contents_are_read_from_the_log_within_bounds() {
 }
 
 #[test]
+fn there_is_a_bound_on_memories_and_states() {
+    let events: Vec<String> = (0..100_002)
+        .map(|number| {
+            let data = if number % 2 == 0 { r#"{"pso":1}"# } else { r#"{"patches":[]}"# };
+            let kind = if number % 2 == 0 { "pso.update" } else { "state.patch" };
+            format!(r#"{{"specversion":"1.0","id":"{number}","source":"n{number}","type":"{kind}","studiosession":"s{number}","data":{data}}}"#)
+        })
+        .collect();
+    let program = Program {
+        events: events.into_iter().map(Bytes::from).collect(),
+        ..Program::default()
+    };
+    let known = program.events.first().cloned().unwrap();
+    let mut memory = program.folded();
+    assert_eq!((memory.owners().len(), memory.left_out()), (50_000, 2));
+    assert_eq!(memory.state(StateOf::Session(Some("s100001")), ""), None);
+    assert_eq!(
+        memory.state_session(StateOf::Session(None)).as_deref(),
+        Some("s99999")
+    );
+    let mut again = Program {
+        events: vec![known],
+        ..Program::default()
+    };
+    memory = RecordedMemory::restore(&memory.save()).unwrap();
+    for record in again.records() {
+        memory.apply(&record);
+    }
+    assert_eq!(
+        (memory.owners().len(), memory.left_out()),
+        (50_000, 2),
+        "known ones go on"
+    );
+    again.event("memory.add", json!({"entry_id": "new"}));
+    for record in again.records() {
+        memory.apply(&record);
+    }
+    assert_eq!((memory.owners().len(), memory.left_out()), (50_000, 3));
+}
+
+#[test]
 fn memories_are_kept_apart_by_workspace_and_other_records_cost_nothing_of_them() {
     let mut program = Program::default();
     for _ in 0..50 {

@@ -36,7 +36,7 @@ pub(crate) struct OwnersDto {
     pub(crate) owners: Vec<OwnerDto>,
     /// How many there are in all.
     pub(crate) total: usize,
-    /// Events about memory and state, of all workspaces, that there was no room for.
+    /// Events about memory and state, of all workspaces, that there was no room for; 0 in all but hostile traffic.
     pub(crate) left_out: u64,
     /// The position they are as of.
     pub(crate) at: u64,

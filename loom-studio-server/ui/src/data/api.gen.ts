@@ -390,7 +390,7 @@ export interface components {
             epoch: string;
             /**
              * Format: int64
-             * @description Events about memory and state, of all workspaces, that there was no room for.
+             * @description Events about memory and state, of all workspaces, that there was no room for; 0 in all but hostile traffic.
              */
             left_out: number;
             /** @description By node, then session. */
