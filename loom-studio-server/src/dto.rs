@@ -1,6 +1,7 @@
 //! Wire forms of core's types. Core's types themselves are not serializable, so that the wire stays this crate's affair.
 
 pub(crate) mod memory;
+pub(crate) mod runs;
 pub(crate) mod state;
 
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use crate::protocol::{Ack, RejectedItem};
+use crate::runs::Placed;
 
 /// What became of posted events.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -100,6 +102,8 @@ pub(crate) struct EventDetail {
     session_id: String,
     /// When it happened.
     time: String,
+    /// The run it is part of, by the position of its root; `null` when it is part of none.
+    run_id: Option<u64>,
     /// What it has to do with other events.
     links: LinksDto,
     /// What interceptors saw of it later.
@@ -117,6 +121,12 @@ pub(crate) struct LinksDto {
     response: Option<LinkDto>,
     /// What was sent while it was being handled.
     effects: Vec<LinkDto>,
+    /// The request of the call it is in, inferred where nobody stated it: for a request the call it was made in, for a reply the one it answers, for anything else the one during which it was sent.
+    call: Option<LinkDto>,
+    /// The positions of the requests of the calls it may be in, where that can't be decided.
+    candidates: Vec<u64>,
+    /// For a request the reply that ended its call.
+    end: Option<LinkDto>,
 }
 
 /// The event at the other end of a link.
@@ -128,7 +138,7 @@ pub(crate) struct LinkDto {
     kind: String,
     source: String,
     target: Option<String>,
-    /// `causation` or `request_id`.
+    /// `causation` or `request_id`; in `call` and `end` also `traceparent`, or `structure`, which is inferred.
     trust: &'static str,
 }
 
@@ -167,6 +177,7 @@ impl EventDetail {
     pub(crate) fn new(
         stored: &StoredEvent,
         links: &Links,
+        placed: &Placed,
         observations: &[Arc<Observation>],
     ) -> Self {
         let event: &Event = &stored.event;
@@ -176,11 +187,15 @@ impl EventDetail {
             target: event.to().map(ToString::to_string),
             session_id: event.session().to_string(),
             time: event.time().to_string(),
+            run_id: placed.run.map(|run| run.0.0),
             links: LinksDto {
                 cause: links.cause.as_ref().map(link),
                 request: links.request.as_ref().map(link),
                 response: links.response.as_ref().map(link),
                 effects: links.effects.iter().map(link).collect(),
+                call: placed.call.as_ref().map(link),
+                candidates: placed.candidates.iter().map(|seq| seq.0).collect(),
+                end: placed.end.as_ref().map(link),
             },
             observations: observations
                 .iter()

@@ -19,6 +19,8 @@ mod metrics;
 #[cfg(feature = "http")]
 mod routes;
 #[cfg(feature = "http")]
+mod runs;
+#[cfg(feature = "http")]
 mod server;
 #[cfg(feature = "http")]
 mod settings;

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::http::StatusCode;
 use loom_studio_core::{
-    CheckpointStore, Clock, EventFilter, EventStore, Followed, History, HistoryOptions, Memories,
-    Seq, Session, Sessions, StartAt, Timestamp, Topologies, Topology,
+    CheckpointStore, Clock, Delivery, EventFilter, EventStore, Followed, History, HistoryOptions,
+    Memories, RunList, Seq, Session, Sessions, StartAt, Timestamp, Topologies, Topology,
 };
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -22,16 +22,20 @@ const MAX_AGE_NANOS: i64 = 1_000_000_000;
 /// A graph, and when it was made.
 type Made = (Timestamp, Arc<Topology>);
 
-/// Topology, sessions and memories, folded as records become durable, and as they were.
+/// Topology, sessions, memories and runs, folded as records become durable, and as they were.
 #[derive(Debug)]
 pub(crate) struct Live {
     pub(crate) topologies: Arc<History<Topologies>>,
     pub(crate) sessions: Arc<History<Sessions>>,
     pub(crate) memories: Arc<History<Memories>>,
+    pub(crate) runs: Arc<History<RunList>>,
     /// All of the above, fed by one subscription.
     histories: Vec<Arc<dyn Followed>>,
     graphs: Mutex<HashMap<Arc<str>, Made>>,
+    /// As far as topology, sessions and memories are.
     through: watch::Sender<Seq>,
+    /// As far as the runs are. They come last: placing events takes a while now and then, and nobody else waits for it.
+    runs_through: watch::Sender<Seq>,
     /// Cancelled when the folds have failed.
     failed: CancellationToken,
     clock: Arc<dyn Clock>,
@@ -74,13 +78,25 @@ impl Live {
             Memories::default(),
         );
         let memories = Arc::new(memories.await?);
-        let histories: Vec<Arc<dyn Followed>> =
+        let runs = History::open(
+            Arc::clone(store),
+            everything(),
+            Arc::clone(checkpoints),
+            options,
+            RunList::default(),
+        );
+        let runs = Arc::new(runs.await?);
+        let quick: Vec<Arc<dyn Followed>> =
             vec![topologies.clone(), sessions.clone(), memories.clone()];
-        let start = oldest(&histories);
+        let start = oldest(&quick);
+        let mut histories = quick;
+        histories.push(runs.clone());
         Ok(Self {
             topologies,
             sessions,
             memories,
+            runs_through: watch::Sender::new(runs.position()),
+            runs,
             histories,
             graphs: Mutex::default(),
             through: watch::Sender::new(start),
@@ -127,10 +143,7 @@ impl Live {
                 () = stop.cancelled() => break,
                 delivery = subscription.next(STEP) => delivery?,
             };
-            for history in &self.histories {
-                history.follow(&delivery);
-            }
-            self.through.send_replace(delivery.through);
+            self.take(delivery).await;
             // One write at a time; what comes due meanwhile waits, and the newest few of it are kept.
             if saving.is_empty() && self.histories.iter().any(|history| history.is_due()) {
                 noted = self.say_notes(noted);
@@ -149,6 +162,27 @@ impl Live {
         Ok(())
     }
 
+    async fn take(&self, delivery: Delivery) {
+        self.topologies.follow(&delivery);
+        self.sessions.follow(&delivery);
+        self.memories.follow(&delivery);
+        let reached = delivery.through;
+        let go_on = |through: &mut Seq| {
+            let is_on = *through < reached;
+            *through = reached.max(*through);
+            is_on
+        };
+        self.through.send_if_modified(go_on);
+        let runs = Arc::clone(&self.runs);
+        let taken = tokio::task::spawn_blocking(move || runs.follow(&delivery)).await;
+        if let Err(error) = taken
+            && error.is_panic()
+        {
+            std::panic::resume_unwind(error.into_panic());
+        }
+        self.runs_through.send_if_modified(go_on);
+    }
+
     /// Logs what the histories noted since, and returns how much it was in all.
     fn say_notes(&self, known: usize) -> usize {
         let notes = self.histories.iter().flat_map(|history| history.notes());
@@ -162,17 +196,26 @@ impl Live {
         count
     }
 
-    /// The position the folds have reached.
+    /// The position the graph and the sessions have reached.
     pub(crate) fn through(&self) -> Seq {
         *self.through.borrow()
     }
 
-    /// Returns once the folds have reached a position.
+    /// Returns once the graph and the sessions have reached a position.
     ///
     /// # Errors
-    /// When they have failed and never will.
+    /// When the folds have failed and never will.
     pub(crate) async fn reach(&self, seq: Seq) -> Result<(), ApiError> {
-        let mut through = self.through.subscribe();
+        self.reached(&self.through, seq).await
+    }
+
+    /// As [`reach`](Self::reach), for the runs.
+    pub(crate) async fn reach_runs(&self, seq: Seq) -> Result<(), ApiError> {
+        self.reached(&self.runs_through, seq).await
+    }
+
+    async fn reached(&self, through: &watch::Sender<Seq>, seq: Seq) -> Result<(), ApiError> {
+        let mut through = through.subscribe();
         tokio::select! {
             biased;
             // The sender lives as long as `self`, so waiting can't fail.

@@ -21,6 +21,7 @@ use crate::http::security::Guard;
 use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::routes;
+use crate::runs::Trees;
 use crate::settings::{Limits, Settings};
 use crate::state::{AppState, Inner};
 
@@ -114,6 +115,7 @@ impl Server {
         let state = AppState::new(Inner {
             store,
             live: Arc::new(live),
+            trees: Trees::default(),
             clock: components.clock,
             ids: components.ids,
             guard: Guard::new(&settings, address),

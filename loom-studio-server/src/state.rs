@@ -10,6 +10,7 @@ use tokio_util::task::TaskTracker;
 use crate::http::security::Guard;
 use crate::live::Live;
 use crate::metrics::Metrics;
+use crate::runs::Trees;
 use crate::settings::Limits;
 use crate::ws::connected::Connected;
 
@@ -21,6 +22,7 @@ pub(crate) struct AppState(Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) store: Arc<dyn EventStore>,
     pub(crate) live: Arc<Live>,
+    pub(crate) trees: Trees,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn IdSource>,
     pub(crate) limits: Limits,

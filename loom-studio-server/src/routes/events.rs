@@ -18,6 +18,7 @@ use crate::error::{ApiError, Problem};
 use crate::http::binding::Posted;
 use crate::http::security::Workspace;
 use crate::protocol::SubscribeFilter;
+use crate::runs::placed;
 use crate::state::AppState;
 
 /// The session of events that come by HTTP and name none.
@@ -243,5 +244,9 @@ pub(super) async fn show(
         .filter(|stored| *stored.event.workspace() == workspace.0)
         .ok_or_else(none)?;
     let links = links(&*state.store, &stored.event).await?;
-    Ok(axum::Json(EventDetail::new(&stored, &links, &observations)))
+    let as_of = super::runs::as_of(&state, &workspace.0, None).await?;
+    let store = &*state.store;
+    let placed = placed(store, &state.trees, &workspace.0, &as_of, Seq(seq)).await?;
+    let detail = EventDetail::new(&stored, &links, &placed, &observations);
+    Ok(axum::Json(detail))
 }

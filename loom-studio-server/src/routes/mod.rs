@@ -5,6 +5,7 @@ pub(crate) mod filter;
 mod memory;
 mod memory_state;
 mod ops;
+mod runs;
 mod sessions;
 mod topology;
 mod transfer;
@@ -31,7 +32,7 @@ use crate::ws;
 #[openapi(
     info(
         title = "Loom Studio",
-        description = "Events, topology and sessions of Loom applications. WebSocket routes are described in docs/ws-protocol.md.",
+        description = "Events, runs, topology and sessions of Loom applications. WebSocket routes are described in docs/ws-protocol.md.",
         license(name = "MIT OR Apache-2.0")
     ),
     // An id has slashes, which OpenAPI's paths can't say of a parameter: `router` has the route that takes them.
@@ -56,6 +57,8 @@ fn api() -> OpenApiRouter<AppState> {
         .routes(routes!(sessions::list))
         .routes(routes!(memory::list))
         .routes(routes!(memory_state::show))
+        .routes(routes!(runs::list))
+        .routes(routes!(runs::show))
         .routes(routes!(ops::healthz))
         .routes(routes!(ops::readyz))
         .routes(routes!(ops::metrics))

@@ -6,12 +6,13 @@ use axum::Extension;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use loom_studio_core::{
-    CausalTopology, EventFilter, Pattern, Seq, Timestamp, Topology, TopologyInferer as _,
-    fold_between,
+    CausalTopology, EventFilter, Pattern, Projection as _, Seq, Timestamp, Topology,
+    TopologyInferer as _, fold_between, read_records,
 };
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use super::runs;
 use crate::dto::TopologyDto;
 use crate::error::{ApiError, Problem};
 use crate::http::security::Workspace;
@@ -26,6 +27,8 @@ pub(super) struct TopologyQuery {
     at: Option<u64>,
     /// Of this session alone; `x*` prefix, `*x*` contains.
     session_id: Option<String>,
+    /// Of this run alone: a position that is part of it, or a trace id. Not together with `session_id`.
+    run_id: Option<String>,
     /// The tenant; `default` when absent.
     #[serde(rename = "workspace")]
     _workspace: Option<String>,
@@ -38,7 +41,9 @@ pub(super) struct TopologyQuery {
     responses(
         (status = 200, description = "The graph", body = TopologyDto),
         (status = 400, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such run", body = Problem, content_type = "application/problem+json"),
         (status = 410, description = "What was before the position was deleted by retention", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "The run has more than 250,000 records", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn show(
@@ -49,6 +54,13 @@ pub(super) async fn show(
     let Query(query) = query.map_err(|rejection| ApiError::invalid(rejection.body_text()))?;
     let head = state.store.stats().await?.last_seq;
     let session = query.session_id.filter(|session| !session.is_empty());
+    if let Some(run) = query.run_id.filter(|run| !run.is_empty()) {
+        if session.is_some() {
+            return Err(ApiError::invalid("run_id: not together with session_id"));
+        }
+        let graph = of_run(&state, &workspace.0, &run, query.at).await?;
+        return Ok(axum::Json(TopologyDto::new(&graph, state.store.epoch())));
+    }
     if query.at.is_none() && session.is_none() {
         // Who asks after an acknowledgement sees what was acknowledged.
         state.live.reach(head).await?;
@@ -93,6 +105,26 @@ async fn of_session(
     Ok(Topology {
         at,
         ..inferer.topology(now)
+    })
+}
+
+/// The graph of one run alone: folded from its records.
+async fn of_run(
+    state: &AppState,
+    workspace: &Arc<str>,
+    run: &str,
+    at: Option<u64>,
+) -> Result<Topology, ApiError> {
+    let as_of = runs::as_of(state, workspace, at).await?;
+    let found = runs::find(state, workspace, &as_of, run).await?;
+    runs::too_large(&found)?;
+    let mut inferer = CausalTopology::default();
+    for record in &read_records(&*state.store, &found.members).await? {
+        inferer.apply(record);
+    }
+    Ok(Topology {
+        at: as_of.at,
+        ..inferer.topology(as_of.now)
     })
 }
 

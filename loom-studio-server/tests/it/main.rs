@@ -12,6 +12,7 @@ mod memory;
 mod openapi;
 mod past;
 mod process;
+mod runs;
 mod security;
 mod shutdown;
 mod stores;

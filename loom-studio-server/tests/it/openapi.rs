@@ -39,7 +39,10 @@ async fn every_described_operation_is_answered() {
     for (path, item) in description["paths"].as_object().unwrap() {
         assert!(!path.contains("{*"), "{path} is no OpenAPI path");
         for (method, operation) in item.as_object().unwrap() {
-            let target = path.replace("{seq}", "1").replace("{node_id}", "node/a");
+            let target = path
+                .replace("{seq}", "1")
+                .replace("{node_id}", "node/a")
+                .replace("{id}", "1");
             assert!(
                 !target.contains('{'),
                 "{path} has a parameter this test can't fill"
@@ -90,6 +93,8 @@ async fn every_described_operation_is_answered() {
         "get /api/memory",
         "get /api/memory/{node_id}",
         "get /api/state",
+        "get /api/runs",
+        "get /api/runs/{id}",
         "get /healthz",
         "get /readyz",
         "get /metrics",

@@ -1,0 +1,482 @@
+//! Wire forms of runs. The command line reads them too, from a server's answer or made in place.
+
+use loom_studio_core::{
+    Attached, Call, Epoch, Explanation, Parent, PathStep, Pursuit, Run, RunBounds, RunFailure,
+    RunTree, Seq, Tokens,
+};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// A page of runs.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct RunsPage {
+    pub(crate) runs: Vec<RunDto>,
+    /// How many match in all.
+    pub(crate) total: u64,
+    /// Where the next page begins.
+    pub(crate) next_cursor: Option<String>,
+    pub(crate) bounds: BoundsDto,
+    /// The position they are as of.
+    pub(crate) at: u64,
+    /// The store's epoch.
+    pub(crate) epoch: String,
+}
+
+/// What the list of runs, over all workspaces, has had to let go of.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct BoundsDto {
+    /// Runs, the oldest first.
+    forgotten_runs: u64,
+    /// Calls that a late event can no longer join.
+    forgotten_calls: u64,
+    /// Calls without a reply that are no longer taken for possible callers.
+    forgotten_open_calls: u64,
+    /// References to events that never came.
+    forgotten_references: u64,
+    /// Events that came when those of their time were placed already.
+    late_events: u64,
+    /// Events that belong to no run.
+    outside: u64,
+}
+
+impl From<RunBounds> for BoundsDto {
+    fn from(bounds: RunBounds) -> Self {
+        Self {
+            forgotten_runs: bounds.forgotten_runs,
+            forgotten_calls: bounds.forgotten_calls,
+            forgotten_open_calls: bounds.forgotten_open_calls,
+            forgotten_references: bounds.forgotten_references,
+            late_events: bounds.late_events,
+            outside: bounds.outside,
+        }
+    }
+}
+
+/// A run in short.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct RunDto {
+    /// The position of the root request.
+    pub(crate) id: u64,
+    pub(crate) root: RootDto,
+    /// The session of the root.
+    pub(crate) session_id: String,
+    /// `running`, `ok`, `failed` or `unanswered`.
+    pub(crate) status: String,
+    /// The time of the root request.
+    pub(crate) start: String,
+    /// From the root's request to its reply; to the present, or at most 30 s, where there is none.
+    pub(crate) duration_ms: f64,
+    pub(crate) first_seq: u64,
+    pub(crate) last_seq: u64,
+    pub(crate) first_time: String,
+    pub(crate) last_time: String,
+    pub(crate) events: u64,
+    pub(crate) calls: u64,
+    /// Calls not answered yet whose callers still wait.
+    pub(crate) open_calls: u64,
+    /// Calls without a known parent, the root included.
+    pub(crate) roots: u64,
+    /// Events that report an error.
+    pub(crate) errors: u64,
+    /// `null` when nothing was reported.
+    pub(crate) tokens: Option<TokensDto>,
+}
+
+/// The root request of a run.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct RootDto {
+    pub(crate) seq: u64,
+    /// The event's id; `null` when retention deleted it.
+    pub(crate) id: Option<String>,
+    /// The event's type; `null` when retention deleted it.
+    #[serde(rename = "type")]
+    pub(crate) kind: Option<String>,
+    /// Who made the call.
+    pub(crate) from: String,
+    /// The node that was called.
+    pub(crate) node: String,
+}
+
+/// Tokens; `null` is "not reported".
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct TokensDto {
+    pub(crate) input: Option<u64>,
+    pub(crate) output: Option<u64>,
+    /// Both, as reported, or their sum.
+    pub(crate) total: Option<u64>,
+    /// The part of the input that came from a cache.
+    pub(crate) cached: Option<u64>,
+    /// The part of the output that was thought and not said.
+    pub(crate) reasoning: Option<u64>,
+}
+
+impl From<Tokens> for TokensDto {
+    fn from(tokens: Tokens) -> Self {
+        Self {
+            input: tokens.input,
+            output: tokens.output,
+            total: tokens.total,
+            cached: tokens.cached,
+            reasoning: tokens.reasoning,
+        }
+    }
+}
+
+fn millis(nanos: i64) -> f64 {
+    nanos as f64 / 1e6
+}
+
+impl RunDto {
+    /// `root` is the id and type of the root request, where it is still stored.
+    pub(crate) fn new(run: &Run, root: Option<(String, String)>) -> Self {
+        let (id, kind) = root.unzip();
+        Self {
+            id: run.id.0.0,
+            root: RootDto {
+                seq: run.id.0.0,
+                id,
+                kind,
+                from: run.from.to_string(),
+                node: run.to.to_string(),
+            },
+            session_id: run.session.to_string(),
+            status: run.status.as_str().to_owned(),
+            start: run.start.to_string(),
+            duration_ms: millis(run.duration_nanos),
+            first_seq: run.first_seq.0,
+            last_seq: run.last_seq.0,
+            first_time: run.first_time.to_string(),
+            last_time: run.last_time.to_string(),
+            events: run.events,
+            calls: run.calls,
+            open_calls: run.open_calls,
+            roots: run.roots,
+            errors: run.errors,
+            tokens: run.tokens.map(TokensDto::from),
+        }
+    }
+}
+
+/// A run with its calls.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct RunDetail {
+    pub(crate) run: RunDto,
+    /// All calls by time. Other members name them by their index here.
+    pub(crate) calls: Vec<CallDto>,
+    /// The calls without a known parent; the first is the root of the run.
+    pub(crate) roots: Vec<usize>,
+    /// Events of the run whose call isn't known.
+    pub(crate) unplaced: Vec<UnplacedDto>,
+    /// The stretches that the root's duration consists of, in time order.
+    pub(crate) critical_path: Vec<StepDto>,
+    /// What went wrong first; `null` when no call failed.
+    pub(crate) failure: Option<FailureDto>,
+    /// Records of the run that retention deleted: the tree is of the rest.
+    pub(crate) deleted_records: u64,
+    /// The position it is as of.
+    pub(crate) at: u64,
+    /// The store's epoch.
+    pub(crate) epoch: String,
+}
+
+/// One call.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct CallDto {
+    /// The position of the request.
+    pub(crate) request: u64,
+    pub(crate) from: String,
+    pub(crate) to: String,
+    pub(crate) start: String,
+    /// The reply that ended it; `null` when none is known.
+    pub(crate) end: Option<EndDto>,
+    /// Replies after that one.
+    pub(crate) more_replies: Vec<AttachedDto>,
+    /// `running`, `ok`, `error`, `error_result`, `inner_error`, `late`, `unanswered` or `blocked`.
+    pub(crate) status: String,
+    /// The index of the call it was made in; `null` when it is a root or that isn't known.
+    pub(crate) parent: Option<usize>,
+    /// What says so.
+    pub(crate) link: Option<EvidenceOfLink>,
+    /// The requests of the calls it may have been made in, where it can't be decided.
+    pub(crate) candidates: Vec<u64>,
+    /// It claims to be its own ancestor.
+    pub(crate) is_cycle: bool,
+    /// What else was sent in it, by time.
+    pub(crate) events: Vec<AttachedDto>,
+    /// From request to reply; to the present or the time-out without one.
+    pub(crate) duration_ms: f64,
+    /// The duration without the time it waited for calls it made.
+    pub(crate) self_ms: f64,
+    /// Whether the critical path goes through it.
+    pub(crate) on_critical_path: bool,
+    /// Its own work on the critical path. A stretch of waiting in vain is no work.
+    pub(crate) critical_ms: f64,
+    /// Until when its caller waited.
+    pub(crate) waited_until: String,
+    /// It ended in a `node.error` that its caller never heard.
+    pub(crate) is_unheard: bool,
+    /// Reported in it and beneath; `null` when nothing was.
+    pub(crate) tokens: Option<TokensDto>,
+}
+
+/// What a link rests on.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct EvidenceOfLink {
+    /// `causation`, `request_id`, `traceparent`, or `structure`, which is inferred.
+    pub(crate) trust: String,
+    /// The event that is its evidence.
+    pub(crate) evidence: u64,
+}
+
+/// The reply that ended a call.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct EndDto {
+    pub(crate) event: u64,
+    pub(crate) time: String,
+    /// `causation`, `request_id`, `traceparent` or `structure`.
+    pub(crate) trust: String,
+    /// The error it reports.
+    pub(crate) error: Option<String>,
+}
+
+/// An event that is part of a call.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct AttachedDto {
+    pub(crate) event: u64,
+    /// `causation`, `request_id`, `traceparent` or `structure`.
+    pub(crate) trust: String,
+}
+
+/// An event whose call isn't known.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct UnplacedDto {
+    pub(crate) event: u64,
+    /// The requests of the calls it may belong to.
+    pub(crate) candidates: Vec<u64>,
+}
+
+/// A stretch of the critical path.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct StepDto {
+    pub(crate) call: usize,
+    pub(crate) from: String,
+    pub(crate) until: String,
+    pub(crate) duration_ms: f64,
+    /// `work`, or `wait_in_vain` for an answer that could not come any more.
+    pub(crate) pursuit: String,
+}
+
+/// The first error of a run.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct FailureDto {
+    /// The call to blame.
+    pub(crate) call: usize,
+    /// Whether the root failed; otherwise somebody coped with it.
+    pub(crate) is_fatal: bool,
+    /// From the error to the root.
+    pub(crate) chain: Vec<ExplanationDto>,
+}
+
+/// One step from an error to the root: `code` and the other members are for whoever words it, `text` is English.
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
+pub(crate) struct ExplanationDto {
+    /// `reported_error`, `answered_with_error`, `handed_on_error`, `never_heard`, `answered_late`, `never_answered`, `blocked`, `still_running` or `went_on`.
+    pub(crate) code: String,
+    pub(crate) text: String,
+    /// The event it is about.
+    pub(crate) event: u64,
+    /// Who did or suffered it; with `never_heard` the caller.
+    pub(crate) node: String,
+    /// With `never_heard`: the node that was called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) callee: Option<String>,
+    /// What the node said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) error: Option<String>,
+    /// With `never_heard`: how long the caller waited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) waited_ms: Option<f64>,
+    /// With `answered_late`: how long after the request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) after_ms: Option<f64>,
+}
+
+impl RunDetail {
+    pub(crate) fn new(
+        run: RunDto,
+        tree: &RunTree,
+        deleted_records: u64,
+        at: Seq,
+        epoch: Epoch,
+    ) -> Self {
+        let on_path = on_critical_path(tree);
+        let calls = tree.calls.iter().zip(on_path);
+        Self {
+            run,
+            calls: calls
+                .map(|(call, on_path)| call_dto(call, on_path))
+                .collect(),
+            roots: tree.roots.clone(),
+            unplaced: tree
+                .unplaced
+                .iter()
+                .map(|unplaced| UnplacedDto {
+                    event: unplaced.event.0,
+                    candidates: seqs(&unplaced.candidates),
+                })
+                .collect(),
+            critical_path: tree.critical_path.iter().map(StepDto::from).collect(),
+            failure: tree.failure.as_ref().map(FailureDto::from),
+            deleted_records,
+            at: at.0,
+            epoch: epoch.to_string(),
+        }
+    }
+}
+
+/// For each call whether the path has a stretch in it or beneath it.
+fn on_critical_path(tree: &RunTree) -> Vec<bool> {
+    let mut on_path = vec![false; tree.calls.len()];
+    for step in &tree.critical_path {
+        let mut at = Some(step.call);
+        while let Some(call) = at {
+            match on_path.get_mut(call) {
+                Some(known) if !*known => *known = true,
+                // Its callers are known too.
+                _ => break,
+            }
+            at = tree.calls.get(call).and_then(|call| call.parent.call());
+        }
+    }
+    on_path
+}
+
+fn seqs(seqs: &[Seq]) -> Vec<u64> {
+    seqs.iter().map(|seq| seq.0).collect()
+}
+
+fn attached(events: &[Attached]) -> Vec<AttachedDto> {
+    let dto = |attached: &Attached| AttachedDto {
+        event: attached.event.0,
+        trust: attached.trust.as_str().to_owned(),
+    };
+    events.iter().map(dto).collect()
+}
+
+fn call_dto(call: &Call, on_critical_path: bool) -> CallDto {
+    let (link, candidates) = match &call.parent {
+        Parent::Call {
+            trust, evidence, ..
+        } => {
+            let link = EvidenceOfLink {
+                trust: trust.as_str().to_owned(),
+                evidence: evidence.0,
+            };
+            (Some(link), Vec::new())
+        }
+        Parent::Ambiguous(candidates) => (None, seqs(candidates)),
+        Parent::Root | Parent::Cycle => (None, Vec::new()),
+    };
+    CallDto {
+        request: call.request.0,
+        from: call.from.to_string(),
+        to: call.to.to_string(),
+        start: call.start.to_string(),
+        end: call.end.as_ref().map(|end| EndDto {
+            event: end.event.0,
+            time: end.time.to_string(),
+            trust: end.trust.as_str().to_owned(),
+            error: end.error.as_deref().map(str::to_owned),
+        }),
+        more_replies: attached(&call.more_replies),
+        status: call.status.as_str().to_owned(),
+        parent: call.parent.call(),
+        link,
+        candidates,
+        is_cycle: call.parent == Parent::Cycle,
+        events: attached(&call.events),
+        duration_ms: millis(call.duration_nanos),
+        self_ms: millis(call.self_nanos),
+        on_critical_path,
+        critical_ms: millis(call.critical_nanos),
+        waited_until: call.waited_until.to_string(),
+        is_unheard: call.is_unheard,
+        tokens: call.tokens.map(TokensDto::from),
+    }
+}
+
+impl From<&PathStep> for StepDto {
+    fn from(step: &PathStep) -> Self {
+        Self {
+            call: step.call,
+            from: step.from.to_string(),
+            until: step.until.to_string(),
+            duration_ms: millis(step.until.nanos_since(step.from)),
+            pursuit: match step.pursuit {
+                Pursuit::Work => "work",
+                Pursuit::WaitInVain => "wait_in_vain",
+            }
+            .to_owned(),
+        }
+    }
+}
+
+impl From<&RunFailure> for FailureDto {
+    fn from(failure: &RunFailure) -> Self {
+        Self {
+            call: failure.call,
+            is_fatal: failure.is_fatal,
+            chain: failure.chain.iter().map(ExplanationDto::from).collect(),
+        }
+    }
+}
+
+impl From<&Explanation> for ExplanationDto {
+    fn from(step: &Explanation) -> Self {
+        let said = Self {
+            code: step.code().to_owned(),
+            text: step.to_string(),
+            ..Self::default()
+        };
+        match step {
+            Explanation::ReportedError { node, error, event }
+            | Explanation::AnsweredWithError { node, error, event } => Self {
+                event: event.0,
+                node: node.to_string(),
+                error: error.as_deref().map(str::to_owned),
+                ..said
+            },
+            Explanation::NeverHeard {
+                caller,
+                callee,
+                waited_nanos,
+                event,
+            } => Self {
+                event: event.0,
+                node: caller.to_string(),
+                callee: Some(callee.to_string()),
+                waited_ms: Some(millis(*waited_nanos)),
+                ..said
+            },
+            Explanation::AnsweredLate {
+                node,
+                after_nanos,
+                event,
+            } => Self {
+                event: event.0,
+                node: node.to_string(),
+                after_ms: Some(millis(*after_nanos)),
+                ..said
+            },
+            Explanation::HandedOnError { node, event }
+            | Explanation::NeverAnswered { node, event }
+            | Explanation::Blocked { node, event }
+            | Explanation::StillRunning { node, event }
+            | Explanation::WentOn { node, event } => Self {
+                event: event.0,
+                node: node.to_string(),
+                ..said
+            },
+        }
+    }
+}

@@ -1,0 +1,452 @@
+//! Which runs there are and what happened in one, for the routes and the command line.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use loom_studio_core::{
+    CallStatus, Error, ErrorKind, EventStore, History, Link, Parent, Pattern, Result, Run, RunId,
+    RunList, RunTree, Seq, StoredRecord, Timestamp, TraceId, Trust, call_tree, read_records,
+};
+use tokio::sync::Mutex;
+
+use crate::dto::runs::{RunDetail, RunDto, RunsPage};
+
+/// Records of the largest run whose tree is built: its answer is some hundred bytes for each.
+pub(crate) const MAX_TREE_RECORDS: usize = 250_000;
+/// Trees kept.
+const KEPT: usize = 2;
+/// Statuses change with time alone: a tree with open calls is built anew when it is this old.
+const MAX_AGE_NANOS: i64 = 1_000_000_000;
+
+/// The runs as of a position.
+#[derive(Debug, Clone)]
+pub(crate) struct AsOf {
+    pub(crate) list: Arc<RunList>,
+    pub(crate) at: Seq,
+    /// The present there: what has not been answered by then runs, or never was.
+    pub(crate) now: Timestamp,
+}
+
+/// A run as clients name it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RunName {
+    /// By any event that is part of it, usually its root.
+    Member(Seq),
+    Trace(TraceId),
+}
+
+impl RunName {
+    /// Reads a position, or the 32 hexadecimal digits of a trace id.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        if text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            let trace = u128::from_str_radix(text, 16).ok()?;
+            return Some(Self::Trace(TraceId(trace)));
+        }
+        let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
+        let seq = text.parse().ok().filter(|_| is_number)?;
+        Some(Self::Member(Seq(seq)))
+    }
+}
+
+/// A run and where its records are.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) run: Run,
+    pub(crate) members: Vec<Seq>,
+}
+
+/// Runs a computation where it may take a while.
+async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| match error.try_into_panic() {
+        Ok(panic) => std::panic::resume_unwind(panic),
+        Err(_) => Error::new(ErrorKind::Closed, "the server is shutting down"),
+    })
+}
+
+/// The state of a history at its head, or at a position before it.
+pub(crate) async fn list_at(
+    history: &Arc<History<RunList>>,
+    past: Option<Seq>,
+) -> Result<Arc<RunList>> {
+    let history = Arc::clone(history);
+    match past {
+        // Even a look at the head waits while events are being placed.
+        None => aside(move || history.head()).await,
+        Some(at) => {
+            let runtime = tokio::runtime::Handle::current();
+            let past = aside(move || runtime.block_on(history.at(at))).await?;
+            past.map(Arc::new)
+        }
+    }
+}
+
+impl AsOf {
+    /// The run of that name; `None` when there is none.
+    pub(crate) async fn find(&self, workspace: &Arc<str>, name: RunName) -> Result<Option<Found>> {
+        let (this, workspace) = (self.clone(), Arc::clone(workspace));
+        aside(move || {
+            let seq = match name {
+                RunName::Member(seq) => seq,
+                RunName::Trace(trace) => this.list.find_trace(&workspace, trace)?.0,
+            };
+            let run = this.list.run(&workspace, seq, this.now)?;
+            let members = this.list.members(&workspace, seq);
+            Some(Found { run, members })
+        })
+        .await
+    }
+
+    /// A page of the runs of a workspace.
+    pub(crate) async fn page(
+        &self,
+        store: &dyn EventStore,
+        workspace: &Arc<str>,
+        question: Question,
+    ) -> Result<RunsPage> {
+        let (this, workspace) = (self.clone(), Arc::clone(workspace));
+        let (order, limit) = (question.order, question.limit);
+        let (runs, total, bounds) = aside(move || {
+            let mut runs = this.list.runs(&workspace, this.now);
+            runs.retain(|run| question.wants(run));
+            runs.sort_by_cached_key(|run| order.key(run));
+            let total = runs.len() as u64;
+            if let Some(after) = question.after {
+                let passed = runs.partition_point(|run| order.key(run) <= after);
+                runs.drain(..passed);
+            }
+            let has_more = runs.len() > question.limit;
+            runs.truncate(question.limit);
+            ((runs, has_more), total, this.list.bounds())
+        })
+        .await?;
+        let (runs, has_more) = runs;
+        let next = runs.last().filter(|_| has_more && limit > 0);
+        let next_cursor = next.map(|run| order.cursor(run, store.epoch()));
+        let mut dtos = Vec::with_capacity(runs.len());
+        for run in &runs {
+            dtos.push(short(store, run).await?);
+        }
+        Ok(RunsPage {
+            runs: dtos,
+            total,
+            next_cursor,
+            bounds: bounds.into(),
+            at: self.at.0,
+            epoch: store.epoch().to_string(),
+        })
+    }
+}
+
+/// A run in short, with what its root request says of itself.
+async fn short(store: &dyn EventStore, run: &Run) -> Result<RunDto> {
+    let root = match store.get(run.id.0).await {
+        Ok(record) => record.and_then(StoredRecord::into_event),
+        Err(error) if error.kind() == ErrorKind::Gone => None,
+        Err(error) => return Err(error),
+    };
+    let root = root.map(|stored| {
+        let event = &stored.event;
+        (event.id().to_string(), event.kind().to_string())
+    });
+    Ok(RunDto::new(run, root))
+}
+
+/// The order of a list of runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum RunOrder {
+    #[default]
+    Newest,
+    Oldest,
+    Longest,
+    Shortest,
+}
+
+impl RunOrder {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let all = [Self::Newest, Self::Oldest, Self::Longest, Self::Shortest];
+        all.into_iter().find(|order| order.as_str() == text)
+    }
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Newest => "-seq",
+            Self::Oldest => "seq",
+            Self::Longest => "-duration",
+            Self::Shortest => "duration",
+        }
+    }
+
+    /// What comes first is smaller. Equal durations are in the order of the log.
+    fn key(self, run: &Run) -> (i128, u64) {
+        let (seq, duration) = (run.id.0.0, i128::from(run.duration_nanos));
+        match self {
+            Self::Newest => (-i128::from(seq), seq),
+            Self::Oldest => (i128::from(seq), seq),
+            Self::Longest => (-duration, seq),
+            Self::Shortest => (duration, seq),
+        }
+    }
+
+    fn cursor(self, run: &Run, epoch: loom_studio_core::Epoch) -> String {
+        let (key, seq) = self.key(run);
+        format!("{epoch}.{}.{key}.{seq}", self.as_str())
+    }
+
+    /// The place that a cursor of this order names.
+    ///
+    /// # Errors
+    /// `EpochMismatch` for a cursor of another epoch, `Invalid` for any other text.
+    pub(crate) fn place(self, cursor: &str, epoch: loom_studio_core::Epoch) -> Result<(i128, u64)> {
+        let invalid = || Error::new(ErrorKind::Invalid, "the cursor is of another question");
+        let mut parts = cursor.split('.');
+        let mut part = || parts.next().ok_or_else(invalid);
+        let of: loom_studio_core::Epoch = part()?.parse().map_err(|_| invalid())?;
+        let (order, key, seq) = (part()?, part()?, part()?);
+        if parts.next().is_some() || order != self.as_str() {
+            return Err(invalid());
+        }
+        let place = (
+            key.parse().map_err(|_| invalid())?,
+            seq.parse().map_err(|_| invalid())?,
+        );
+        if of != epoch {
+            let message = "the cursor is of another epoch: start over";
+            return Err(Error::new(ErrorKind::EpochMismatch, message));
+        }
+        Ok(place)
+    }
+}
+
+/// Which runs.
+#[derive(Debug, Clone)]
+pub(crate) struct Question {
+    pub(crate) status: Option<String>,
+    pub(crate) session: Option<Pattern>,
+    /// The caller or the callee of the root.
+    pub(crate) node: Option<Pattern>,
+    pub(crate) order: RunOrder,
+    pub(crate) limit: usize,
+    /// Behind this place in the order.
+    pub(crate) after: Option<(i128, u64)>,
+}
+
+impl Question {
+    fn wants(&self, run: &Run) -> bool {
+        let is_node = |pattern: &Pattern| {
+            [&run.from, &run.to]
+                .iter()
+                .any(|node| pattern.matches(node.as_str()))
+        };
+        let status = self.status.as_deref();
+        let session = self.session.as_ref();
+        status.is_none_or(|status| status == run.status.as_str())
+            && session.is_none_or(|session| session.matches(&run.session))
+            && self.node.as_ref().is_none_or(is_node)
+    }
+}
+
+/// A tree, and how many records of its run are deleted.
+#[derive(Debug)]
+pub(crate) struct Tree {
+    pub(crate) tree: RunTree,
+    pub(crate) deleted: u64,
+}
+
+/// Builds trees, one at a time, and keeps the last.
+#[derive(Debug, Default)]
+pub(crate) struct Trees {
+    kept: Mutex<VecDeque<Kept>>,
+}
+
+#[derive(Debug)]
+struct Kept {
+    members: Vec<Seq>,
+    now: Timestamp,
+    tree: Arc<Tree>,
+}
+
+impl Kept {
+    /// Whether a tree would be the same at another moment.
+    fn holds_at(&self, now: Timestamp) -> bool {
+        let age = now.nanos_since(self.now);
+        let calls = &self.tree.tree.calls;
+        let is_open = || {
+            let mut calls = calls.iter();
+            calls.any(|call| call.status == CallStatus::Running)
+        };
+        (0..MAX_AGE_NANOS).contains(&age) || (age >= 0 && !is_open())
+    }
+}
+
+impl Trees {
+    /// The tree of a run.
+    ///
+    /// # Errors
+    /// `Gone` when all its records are deleted, `Invalid` when it has more than [`MAX_TREE_RECORDS`]; as the store's reads.
+    pub(crate) async fn of(
+        &self,
+        store: &dyn EventStore,
+        members: &[Seq],
+        now: Timestamp,
+    ) -> Result<Arc<Tree>> {
+        if members.len() > MAX_TREE_RECORDS {
+            return Err(Error::new(
+                ErrorKind::Invalid,
+                format!(
+                    "the run has {} records; trees are built of at most {MAX_TREE_RECORDS}",
+                    members.len()
+                ),
+            ));
+        }
+        let first = store.stats().await?.first_seq;
+        let deleted = members.partition_point(|seq| *seq < first);
+        if deleted == members.len() {
+            let message = "the events of the run were deleted by retention";
+            return Err(Error::new(ErrorKind::Gone, message));
+        }
+        let mut kept = self.kept.lock().await;
+        let known = kept.iter().position(|kept| {
+            kept.tree.deleted == deleted as u64 && kept.members == members && kept.holds_at(now)
+        });
+        if let Some(known) = known.and_then(|index| kept.remove(index)) {
+            let tree = Arc::clone(&known.tree);
+            kept.push_back(known);
+            return Ok(tree);
+        }
+        let records = read_records(store, members).await?;
+        let tree = aside(move || call_tree(&records, now)).await?;
+        let tree = Arc::new(Tree {
+            tree,
+            deleted: deleted as u64,
+        });
+        kept.retain(|kept| kept.members.first() != members.first());
+        while kept.len() >= KEPT {
+            kept.pop_front();
+        }
+        kept.push_back(Kept {
+            members: members.to_vec(),
+            now,
+            tree: Arc::clone(&tree),
+        });
+        Ok(tree)
+    }
+}
+
+/// A run with its calls, as JSON. Written aside: it may be long.
+pub(crate) async fn detail(
+    store: &dyn EventStore,
+    trees: &Trees,
+    found: &Found,
+    as_of: &AsOf,
+) -> Result<Vec<u8>> {
+    let tree = trees.of(store, &found.members, as_of.now).await?;
+    let run = short(store, &found.run).await?;
+    let (at, epoch) = (as_of.at, store.epoch());
+    let written = aside(move || {
+        let detail = RunDetail::new(run, &tree.tree, tree.deleted, at, epoch);
+        serde_json::to_vec(&detail)
+    });
+    written
+        .await?
+        .map_err(|error| Error::new(ErrorKind::Invalid, error.to_string()))
+}
+
+/// What the run of an event says of it.
+#[derive(Debug, Default)]
+pub(crate) struct Placed {
+    pub(crate) run: Option<RunId>,
+    /// The request of the call it is in: made in, ended, or sent during.
+    pub(crate) call: Option<Link>,
+    /// Those of the calls it may be in, where that can't be decided.
+    pub(crate) candidates: Vec<Seq>,
+    /// The reply that ended the call it opened.
+    pub(crate) end: Option<Link>,
+}
+
+/// Where in its run an event is. Of a run too large for a tree only its name is known.
+pub(crate) async fn placed(
+    store: &dyn EventStore,
+    trees: &Trees,
+    workspace: &Arc<str>,
+    as_of: &AsOf,
+    seq: Seq,
+) -> Result<Placed> {
+    let Some(found) = as_of.find(workspace, RunName::Member(seq)).await? else {
+        return Ok(Placed::default());
+    };
+    let run = Some(found.run.id);
+    if found.members.len() > MAX_TREE_RECORDS {
+        return Ok(Placed {
+            run,
+            ..Placed::default()
+        });
+    }
+    let tree = trees.of(store, &found.members, as_of.now).await?;
+    let place = Place::of(&tree.tree, seq);
+    Ok(Placed {
+        run,
+        call: link(store, place.call).await?,
+        candidates: place.candidates,
+        end: link(store, place.end).await?,
+    })
+}
+
+async fn link(store: &dyn EventStore, to: Option<(Seq, Trust)>) -> Result<Option<Link>> {
+    let Some((seq, trust)) = to else {
+        return Ok(None);
+    };
+    let record = store.get(seq).await?;
+    let stored = record.and_then(StoredRecord::into_event);
+    Ok(stored.map(|stored| Link {
+        event: stored.event,
+        trust,
+    }))
+}
+
+/// An event in a tree.
+#[derive(Debug, Default)]
+struct Place {
+    call: Option<(Seq, Trust)>,
+    candidates: Vec<Seq>,
+    end: Option<(Seq, Trust)>,
+}
+
+impl Place {
+    fn of(tree: &RunTree, seq: Seq) -> Self {
+        for call in &tree.calls {
+            if call.request == seq {
+                let parent = |index: usize| tree.calls.get(index).map(|call| call.request);
+                let end = call.end.as_ref().map(|end| (end.event, end.trust));
+                let (call, candidates) = match &call.parent {
+                    Parent::Call { call, trust, .. } => {
+                        (parent(*call).map(|call| (call, *trust)), Vec::new())
+                    }
+                    Parent::Ambiguous(candidates) => (None, candidates.clone()),
+                    Parent::Root | Parent::Cycle => (None, Vec::new()),
+                };
+                return Self {
+                    call,
+                    candidates,
+                    end,
+                };
+            }
+            let end = call.end.as_ref().map(|end| (end.event, end.trust));
+            let others = call.more_replies.iter().chain(&call.events);
+            let mut all = end
+                .into_iter()
+                .chain(others.map(|attached| (attached.event, attached.trust)));
+            if let Some((_, trust)) = all.find(|(event, _)| *event == seq) {
+                return Self {
+                    call: Some((call.request, trust)),
+                    ..Self::default()
+                };
+            }
+        }
+        let unplaced = tree.unplaced.iter().find(|unplaced| unplaced.event == seq);
+        Self {
+            candidates: unplaced.map_or_else(Vec::new, |unplaced| unplaced.candidates.clone()),
+            ..Self::default()
+        }
+    }
+}
