@@ -38,6 +38,81 @@ pub(super) enum Command {
     Export(Box<ExportArgs>),
     /// Store what an export holds; what is already there is passed over
     Import(ImportArgs),
+    /// List runs: root calls and all below them
+    Runs(RunsArgs),
+    /// Show one run: its calls as a tree, the critical path, and what went wrong first
+    Show(ShowArgs),
+    /// Show the events for which a condition holds
+    Query(QueryArgs),
+}
+
+/// Flags of `runs`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "A pattern is exact, a prefix (agent.*) or a part (*tool*).")]
+pub(super) struct RunsArgs {
+    /// Those that stand so alone
+    #[arg(long, value_name = "STATUS", value_parser = ["running", "ok", "failed", "unanswered"])]
+    pub(super) status: Option<String>,
+    /// Of these sessions alone
+    #[arg(long, value_name = "PATTERN")]
+    pub(super) session: Option<String>,
+    /// Whose root call is from or to these nodes alone
+    #[arg(long, value_name = "PATTERN")]
+    pub(super) node: Option<String>,
+    /// In this order; -seq is the newest first
+    #[arg(long, value_name = "ORDER", default_value = "-seq", allow_hyphen_values = true, value_parser = ["-seq", "seq", "-duration", "duration"])]
+    pub(super) order: String,
+    /// At most so many
+    #[arg(long, value_name = "COUNT", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(super) limit: u16,
+    /// Of this workspace [default: default]
+    #[arg(long, value_name = "NAME")]
+    pub(super) workspace: Option<String>,
+    /// Print JSON, as GET /api/runs answers it
+    #[arg(long)]
+    pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) place: PlaceArgs,
+}
+
+/// Flags of `show`.
+#[derive(Debug, Clone, Args)]
+pub(super) struct ShowArgs {
+    /// The run: its number, that of an event in it, or a trace id
+    pub(super) run: String,
+    /// Of this workspace [default: default]
+    #[arg(long, value_name = "NAME")]
+    pub(super) workspace: Option<String>,
+    /// Print JSON, as GET /api/runs/{id} answers it
+    #[arg(long)]
+    pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) place: PlaceArgs,
+}
+
+/// Flags of `query`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Conditions are described in docs/conditions.md, such as
+    type = node.error and source contains tool")]
+pub(super) struct QueryArgs {
+    /// The condition
+    #[arg(value_name = "WHERE")]
+    pub(super) condition: String,
+    /// In this order; -seq is the newest first
+    #[arg(long, value_name = "ORDER", default_value = "seq", allow_hyphen_values = true, value_parser = ["seq", "-seq", "time", "-time"])]
+    pub(super) order: String,
+    /// At most so many
+    #[arg(long, value_name = "COUNT", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) limit: u32,
+    /// Of this workspace [default: default]
+    #[arg(long, value_name = "NAME")]
+    pub(super) workspace: Option<String>,
+    /// Print the events as JSON, one in a line
+    #[arg(long)]
+    pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) place: PlaceArgs,
 }
 
 /// Flags of `export`.

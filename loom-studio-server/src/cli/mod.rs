@@ -2,10 +2,14 @@
 
 mod args;
 mod file;
+mod query;
 mod remote;
 mod run;
+mod runs;
 mod store;
+mod terminal;
 mod transfer;
+mod tree;
 
 pub use args::Cli;
 pub use run::run;

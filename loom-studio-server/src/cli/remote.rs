@@ -1,4 +1,4 @@
-//! A running server, as `export` and `import` use it.
+//! A running server, as the command line uses it.
 
 use axum::body::{Body, BodyDataStream};
 use bytes::Bytes;
@@ -15,8 +15,10 @@ use tokio::net::TcpStream;
 use super::args::{ExportArgs, ImportArgs};
 use super::transfer::{Input, Output, PIECE_BYTES, conditions};
 
-/// Longest answer read that is no export.
+/// Longest answer read that tells no more than how it went.
 const MAX_ANSWER_BYTES: usize = 1 << 20;
+/// Longest answer to a question.
+const MAX_DOCUMENT_BYTES: usize = 256 << 20;
 
 /// A server's address and the secret it wants.
 pub(super) struct Remote {
@@ -98,6 +100,16 @@ impl Remote {
         ))
     }
 
+    /// The answer to a question.
+    pub(super) async fn get(
+        &self,
+        path: &str,
+        query: &[(&str, Option<&str>)],
+    ) -> Result<Bytes, String> {
+        let answer = self.send("GET", path, query, Body::empty()).await?;
+        up_to(answer, MAX_DOCUMENT_BYTES).await
+    }
+
     pub(super) async fn export(&self, args: &ExportArgs) -> Result<Lines, String> {
         let conditions = conditions(args);
         let query = [
@@ -166,7 +178,11 @@ fn target(path: &str, query: &[(&str, Option<&str>)]) -> String {
 }
 
 async fn whole(answer: Response<Incoming>) -> Result<Bytes, String> {
-    axum::body::to_bytes(Body::new(answer.into_body()), MAX_ANSWER_BYTES)
+    up_to(answer, MAX_ANSWER_BYTES).await
+}
+
+async fn up_to(answer: Response<Incoming>, limit: usize) -> Result<Bytes, String> {
+    axum::body::to_bytes(Body::new(answer.into_body()), limit)
         .await
         .map_err(|error| format!("the server's answer broke off: {error}"))
 }

@@ -9,7 +9,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::args::{Cli, Command, LogFormat, ServeArgs};
 use super::file::{self, ConfigFile, LogFormatName};
-use super::{store, transfer};
+use super::{query, runs, store, transfer};
 use crate::server::{Components, Server};
 use crate::settings::{Settings, Token};
 
@@ -21,6 +21,9 @@ pub async fn run(cli: Cli) -> ExitCode {
         Some(Command::Verify(args)) => store::check(args),
         Some(Command::Export(args)) => transfer::export(*args).await,
         Some(Command::Import(args)) => transfer::import(args).await,
+        Some(Command::Runs(args)) => runs::list(args).await,
+        Some(Command::Show(args)) => runs::show(args).await,
+        Some(Command::Query(args)) => query::query(args).await,
         None => serve(cli.serve).await,
     };
     match result {

@@ -24,7 +24,7 @@ const DEFAULT_RETENTION: Duration = Duration::from_hours(7 * 24);
 const RETENTION_INTERVAL: Duration = Duration::from_mins(1);
 
 /// Where in the data directory the views' checkpoints are.
-const CHECKPOINTS: &str = "checkpoints";
+pub(super) const CHECKPOINTS: &str = "checkpoints";
 
 /// A store, and where the views' checkpoints go.
 pub(super) type Opened = (Arc<dyn EventStore>, Arc<dyn CheckpointStore>);

@@ -153,7 +153,7 @@ fn directory(place: PlaceArgs) -> Result<PathBuf, String> {
     place.store.data_dir.map_or_else(platform_directory, Ok)
 }
 
-fn open(path: &Path) -> Result<Arc<dyn EventStore>, String> {
+pub(super) fn open(path: &Path) -> Result<Arc<dyn EventStore>, String> {
     let options = FileStoreOptions {
         // One batch after another: none waits for others.
         group_delay: Duration::ZERO,
@@ -177,7 +177,7 @@ fn bar(length: u64, template: &str) -> ProgressBar {
 }
 
 /// For what is about the work and not its result: standard output may be the result.
-fn report(text: &str) -> Result<(), String> {
+pub(super) fn report(text: &str) -> Result<(), String> {
     writeln!(io::stderr(), "{text}")
         .map_err(|error| format!("cannot write to standard error: {error}"))
 }

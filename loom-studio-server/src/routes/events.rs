@@ -187,7 +187,7 @@ pub(super) async fn list(
 }
 
 /// Written from the stored bytes: what was sent is not parsed again.
-fn page_json(page: &Page, scanned: Option<u64>) -> Vec<u8> {
+pub(crate) fn page_json(page: &Page, scanned: Option<u64>) -> Vec<u8> {
     let mut json = br#"{"events":["#.to_vec();
     for (index, stored) in page.events.iter().enumerate() {
         if index > 0 {

@@ -1,11 +1,11 @@
 //! The routes, and the layers around them.
 
-mod events;
+pub(crate) mod events;
 pub(crate) mod filter;
 mod memory;
 mod memory_state;
 mod ops;
-mod runs;
+pub(crate) mod runs;
 mod sessions;
 mod topology;
 mod transfer;

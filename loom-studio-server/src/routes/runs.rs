@@ -114,7 +114,7 @@ fn question(state: &AppState, query: &ListQuery) -> Result<Question, ApiError> {
 }
 
 /// A pattern of nodes as they are stored.
-pub(super) fn node(pattern: Option<Pattern>) -> Option<Pattern> {
+pub(crate) fn node(pattern: Option<Pattern>) -> Option<Pattern> {
     let filter = EventFilter {
         node: pattern,
         ..EventFilter::default()

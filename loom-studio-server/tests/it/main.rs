@@ -13,6 +13,7 @@ mod openapi;
 mod past;
 mod process;
 mod runs;
+mod runs_cli;
 mod security;
 mod shutdown;
 mod stores;

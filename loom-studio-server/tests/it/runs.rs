@@ -60,7 +60,7 @@ fn reply(of: &str, from: &str, second: u32, data: &Value) -> Value {
 }
 
 /// A user asks an agent, which asks a tool, whose error it never hears; then a run that ends well.
-fn scene() -> Vec<Value> {
+pub(crate) fn scene() -> Vec<Value> {
     vec![
         request("1", "user/u", "agent/a", 0),
         request("2", "agent/a", "tool/t", 1),
