@@ -105,7 +105,7 @@ pub use store::{
 #[cfg(feature = "file")]
 pub use store::{Disk, DiskFile, FileStore, FileStoreOptions, OpenReport, VerifyReport, verify};
 pub use topology::{
-    CausalTopology, Edge, Evidence, LatencySketch, Node, NodeStatus, NodeType, Percentiles, Rule,
-    Topologies, Topology, TopologyInferer,
+    CausalTopology, Edge, Evidence, LatencySketch, Node, NodeStatus, NodeType, PendingCall,
+    Percentiles, Rule, Topologies, Topology, TopologyInferer,
 };
 pub use transfer::{Export, Exported, Import, ImportOptions, ImportReport, RejectedLine};

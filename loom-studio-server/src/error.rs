@@ -64,6 +64,20 @@ impl ApiError {
         }
     }
 
+    /// All replay sessions there may be are in use.
+    pub(crate) fn too_many_replays(detail: impl Into<String>) -> Self {
+        Self {
+            retry_after_seconds: Some(60),
+            ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "too_many_replays", detail)
+        }
+    }
+
+    /// Says what the error is about, where there are many of a kind.
+    pub(crate) fn about(mut self, what: &str) -> Self {
+        self.detail = format!("{what}: {}", self.detail);
+        self
+    }
+
     pub(crate) fn invalid(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "invalid", detail)
     }

@@ -17,6 +17,8 @@ mod live;
 #[cfg(feature = "http")]
 mod metrics;
 #[cfg(feature = "http")]
+mod replays;
+#[cfg(feature = "http")]
 mod routes;
 #[cfg(feature = "http")]
 mod runs;

@@ -16,6 +16,8 @@ use crate::error::ApiError;
 
 /// Records applied in one step.
 const STEP: usize = 1024;
+/// States kept for the ranges that replay sessions travel in: about 50 MB where they are large (a thousand nodes that all change).
+const MAX_PREPARED: usize = 256;
 /// Statuses change with time alone (a call times out): a graph is computed anew when it is this old.
 const MAX_AGE_NANOS: i64 = 1_000_000_000;
 
@@ -53,7 +55,10 @@ impl Live {
         clock: Arc<dyn Clock>,
     ) -> loom_studio_core::Result<Self> {
         let everything = EventFilter::default;
-        let options = HistoryOptions::default();
+        let options = HistoryOptions {
+            max_prepared: MAX_PREPARED,
+            ..HistoryOptions::default()
+        };
         let topologies = History::open(
             Arc::clone(store),
             everything(),

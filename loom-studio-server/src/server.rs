@@ -20,6 +20,7 @@ use tokio_util::task::TaskTracker;
 use crate::http::security::Guard;
 use crate::live::Live;
 use crate::metrics::Metrics;
+use crate::replays::Replays;
 use crate::routes;
 use crate::runs::Trees;
 use crate::settings::{Limits, Settings};
@@ -112,8 +113,14 @@ impl Server {
         let address = listener.local_addr().map_err(failed)?;
         let clock = Arc::clone(&components.clock);
         let live = Live::open(&store, &components.checkpoints, clock).await?;
+        let replays = Replays::new(
+            Arc::clone(&store),
+            Arc::clone(&components.clock),
+            Arc::clone(&components.ids),
+        );
         let state = AppState::new(Inner {
             store,
+            replays,
             live: Arc::new(live),
             trees: Trees::default(),
             clock: components.clock,

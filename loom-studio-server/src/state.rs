@@ -10,6 +10,7 @@ use tokio_util::task::TaskTracker;
 use crate::http::security::Guard;
 use crate::live::Live;
 use crate::metrics::Metrics;
+use crate::replays::Replays;
 use crate::runs::Trees;
 use crate::settings::Limits;
 use crate::ws::connected::Connected;
@@ -23,6 +24,7 @@ pub(crate) struct Inner {
     pub(crate) store: Arc<dyn EventStore>,
     pub(crate) live: Arc<Live>,
     pub(crate) trees: Trees,
+    pub(crate) replays: Replays,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn IdSource>,
     pub(crate) limits: Limits,
@@ -31,7 +33,7 @@ pub(crate) struct Inner {
     pub(crate) connected: Connected,
     /// Cancelled when the server is told to stop.
     pub(crate) shutdown: CancellationToken,
-    /// WebSocket tasks outlive the request that began them; shutdown waits for these.
+    /// Tasks that outlive the request that began them, those of WebSockets above all; shutdown waits for these.
     pub(crate) sockets: TaskTracker,
 }
 

@@ -67,6 +67,7 @@ struct Inner {
     paths: paths::PathTable,
     plan: plan::Plan,
     duration_at: Option<Range<usize>>,
+    patterns: usize,
 }
 
 impl Condition {
@@ -83,6 +84,7 @@ impl Condition {
             paths,
             expression: parsed.expression,
             duration_at: parsed.duration_at,
+            patterns: parsed.patterns,
         })))
     }
 
@@ -105,6 +107,11 @@ impl Condition {
     /// Where its text asks for `duration` first: a caller whose context knows none can refuse it.
     pub fn duration_at(&self) -> Option<Range<usize>> {
         self.0.duration_at.clone()
+    }
+
+    /// How many regular expressions it holds: each may take half a megabyte, so a caller that keeps many conditions bounds their sum.
+    pub fn patterns(&self) -> usize {
+        self.0.patterns
     }
 
     fn inner(&self) -> &Inner {

@@ -29,6 +29,8 @@ pub struct ReplayOptions {
     pub max_events_in_all: usize,
     /// Breakpoints of one session. Default 10,000.
     pub max_breakpoints: usize,
+    /// Regular expressions in the breakpoints of one session, up to half a megabyte each. Default 64.
+    pub max_patterns: usize,
     /// A session that was not used for so long is ended. Default 30 minutes.
     pub idle: Duration,
     /// When there is no room for a new session, one that was not used for so long makes it. Default 1 minute.
@@ -42,6 +44,7 @@ impl Default for ReplayOptions {
             max_events: 2_000_000,
             max_events_in_all: 4_000_000,
             max_breakpoints: 10_000,
+            max_patterns: 64,
             idle: Duration::from_mins(30),
             spare: Duration::from_mins(1),
         }
@@ -73,8 +76,8 @@ struct Position {
     conditions: Arc<ConditionSet>,
 }
 
-/// Events tested between two chances for other tasks to run.
-const TESTS_PER_TURN: usize = 256;
+/// Conditions tested between two chances for other tasks to run.
+const TESTS_PER_TURN: usize = 1_024;
 
 impl LogReplay {
     /// An engine without sessions.
@@ -99,6 +102,12 @@ impl LogReplay {
     /// `Invalid` for an unknown session.
     pub fn range(&self, id: &ReplaySessionId) -> Result<Option<(Seq, Seq)>> {
         Ok(self.find_session(id)?.track.range())
+    }
+
+    /// Whether there is such a session. Doesn't count as its use.
+    pub fn contains(&self, id: &ReplaySessionId) -> bool {
+        self.end_expired();
+        self.sessions().contains_key(id)
     }
 
     fn sessions(&self) -> MutexGuard<'_, BTreeMap<ReplaySessionId, Arc<Session>>> {
@@ -250,9 +259,16 @@ impl ReplayEngine for LogReplay {
         let Some((on, next)) = stepped(cursor.index, session.track.len(), direction) else {
             return Ok(None);
         };
-        let event = self.at(&session, on).await?;
+        let Some(stored) = self.at(&session, on).await? else {
+            return Ok(None);
+        };
         cursor.index = next;
-        Ok(event.map(|event| session.step(event, next)))
+        let place = cursor.conditions.first(&stored.event, &());
+        let breakpoint = place.and_then(|place| cursor.breakpoints.get(place));
+        Ok(Some(ReplayStep {
+            breakpoint: breakpoint.map(|breakpoint| Arc::clone(&breakpoint.id)),
+            ..session.step(stored, next)
+        }))
     }
 
     async fn jump(&self, id: &ReplaySessionId, index: usize) -> Result<Option<ReplayStep>> {
@@ -292,8 +308,9 @@ impl ReplayEngine for LogReplay {
                 }));
             }
             index = next;
-            tested += 1;
-            if tested.is_multiple_of(TESTS_PER_TURN) {
+            tested += conditions.len().max(4);
+            if tested >= TESTS_PER_TURN {
+                tested = 0;
                 tokio::task::yield_now().await;
             }
         }
@@ -317,6 +334,17 @@ impl ReplayEngine for LogReplay {
             let message = format!(
                 "breakpoint {}: `duration` is known of calls, not of single events",
                 breakpoint.id
+            );
+            return Err(Error::invalid(message));
+        }
+        let patterns: usize = breakpoints
+            .iter()
+            .map(|breakpoint| breakpoint.condition.patterns())
+            .sum();
+        let most = self.options.max_patterns;
+        if patterns > most {
+            let message = format!(
+                "the breakpoints of a session hold at most {most} regular expressions; `contains` and patterns such as `agent.*` are not counted"
             );
             return Err(Error::invalid(message));
         }

@@ -26,7 +26,7 @@ pub use pace::Pace;
 /// * **A session is a fixed list.** It holds the matching events stored when it was created, in `(time, seq)` order; later events don't join it. One that retention has deleted since is `Gone` when it is stepped on.
 /// * **Index rules.** The cursor is the index of the next event, 0 to `total`. Forward returns the event at the cursor, then advances. Backward goes back, then returns. A jump to
 ///   an index puts the cursor on that event and returns it. Past either end the cursor stays and nothing is returned.
-/// * **State at the cursor.** The projected state is that at the greatest seq of the events before the cursor: exactly what the live view showed then, since it is the same fold.
+/// * **State at the cursor.** The projected state is that at the greatest seq of the events before the cursor, and just before the first event where there is none: exactly what the live view showed then, since it is the same fold.
 /// * **Bounded.** There are at most so many sessions and events in them; one that is not used expires. An expired or unknown session is `Invalid`.
 /// * **Cancellation.** A dropped call leaves the cursor where it was or where it would be, never elsewhere. Calls on one session take turns.
 #[async_trait]
@@ -46,7 +46,7 @@ pub trait ReplayEngine: Debug + Send + Sync + 'static {
     /// The index of the first event at or after a moment, `total` when there is none.
     async fn find(&self, id: &ReplaySessionId, moment: Moment) -> Result<usize>;
 
-    /// One step; `None` past the end.
+    /// One step; `None` past the end. Names the breakpoint that holds for the event, so that a player can stop there.
     async fn step(&self, id: &ReplaySessionId, direction: Direction) -> Result<Option<ReplayStep>>;
 
     /// To an index; `None` when there is no such event.
@@ -58,7 +58,7 @@ pub trait ReplayEngine: Debug + Send + Sync + 'static {
     /// Sets the conditions `run` stops at, in place of those before.
     ///
     /// # Errors
-    /// `Invalid` for too many of them.
+    /// `Invalid` for too many of them, or of regular expressions in them.
     async fn set_breakpoints(
         &self,
         id: &ReplaySessionId,
@@ -141,7 +141,7 @@ pub struct ReplayStep {
     pub index: usize,
     /// Events in the session.
     pub total: usize,
-    /// The breakpoint that stopped the run.
+    /// The first breakpoint that holds for the event; of a step or a run.
     pub breakpoint: Option<Arc<str>>,
 }
 
@@ -152,7 +152,7 @@ pub struct ReplayState {
     pub index: usize,
     /// Events in the session.
     pub total: usize,
-    /// The position whose state is shown: the greatest seq before the cursor.
+    /// The position whose state is shown: the greatest seq before the cursor, or the one before the first event.
     pub state_at: Seq,
     /// The time of the event before the cursor.
     pub time: Option<Timestamp>,

@@ -49,6 +49,7 @@ impl Track {
             through = through.max(entry.seq);
             entry.through = through;
         }
+        entries.shrink_to_fit();
         Ok(Self { entries })
     }
 
@@ -66,7 +67,13 @@ impl Track {
         ReplayState {
             index,
             total: self.len(),
-            state_at: before.map_or(Seq::ZERO, |entry| Seq(entry.through)),
+            // The run begins in the world of its time: an empty one would be a lie, and after a retention one that can't be told any more.
+            state_at: before
+                .map_or_else(
+                    || self.entries.first().map(|first| Seq(first.seq).previous()),
+                    |entry| Some(Seq(entry.through)),
+                )
+                .unwrap_or_default(),
             time: before.map(|entry| Timestamp::from_nanos(entry.time)),
             next_time: self
                 .entries
@@ -79,7 +86,7 @@ impl Track {
     pub(super) fn range(&self) -> Option<(Seq, Seq)> {
         let first = self.entries.iter().map(|entry| entry.seq).min()?;
         let last = self.entries.last()?.through;
-        Some((Seq(first), Seq(last)))
+        Some((Seq(first).previous(), Seq(last)))
     }
 
     pub(super) fn find(&self, moment: Moment) -> usize {

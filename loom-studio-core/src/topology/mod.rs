@@ -138,6 +138,21 @@ pub struct Edge {
     pub last_time: Timestamp,
 }
 
+/// A call that waits for its reply.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PendingCall {
+    /// The caller.
+    pub from: NodeId,
+    /// Who is to answer.
+    pub to: NodeId,
+    /// The id of the request.
+    pub id: Arc<str>,
+    /// The request.
+    pub seq: Seq,
+    /// When it was made.
+    pub time: Timestamp,
+}
+
 /// Three points of a distribution, in nanoseconds. Relative error at most 1 %.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Percentiles {

@@ -1,10 +1,11 @@
 //! The graph of a fold at one moment.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::calls::{CALL_TIMEOUT, is_too_late};
 use super::state::NodeState;
-use super::{CausalTopology, Edge, Node, NodeStatus, Topology, TopologyInferer};
+use super::{CausalTopology, Edge, Node, NodeStatus, PendingCall, Topology, TopologyInferer};
 use crate::clock::Timestamp;
 use crate::event::NodeId;
 
@@ -71,6 +72,27 @@ impl TopologyInferer for CausalTopology {
 
     fn fresh(&self) -> Box<dyn TopologyInferer> {
         Box::<Self>::default()
+    }
+}
+
+impl CausalTopology {
+    /// The calls that are open as of `now`, by position: those whose caller still waits.
+    pub fn pending_calls(&self, now: Timestamp) -> Vec<PendingCall> {
+        let mut calls: Vec<PendingCall> = self
+            .calls
+            .open
+            .items()
+            .filter(|(_, call)| !is_too_late(now.nanos_since(call.time)))
+            .map(|(id, call)| PendingCall {
+                from: call.from.clone(),
+                to: call.to.clone(),
+                id: Arc::clone(id),
+                seq: call.seq,
+                time: call.time,
+            })
+            .collect();
+        calls.sort_unstable_by_key(|call| call.seq);
+        calls
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use imbl::OrdMap;
 
-use super::{CausalTopology, Topology, TopologyInferer as _};
+use super::{CausalTopology, PendingCall, Topology, TopologyInferer as _};
 use crate::clock::Timestamp;
 use crate::event::Record;
 use crate::ids::Seq;
@@ -29,6 +29,14 @@ impl Topologies {
             at: self.through,
             ..found
         }
+    }
+}
+
+impl Topologies {
+    /// The calls of one workspace that are open as of `now`, by position.
+    pub fn pending_calls(&self, workspace: &str, now: Timestamp) -> Vec<PendingCall> {
+        let inferer = self.by_workspace.get(workspace);
+        inferer.map_or_else(Vec::new, |inferer| inferer.pending_calls(now))
     }
 }
 

@@ -151,7 +151,7 @@ fn the_state_is_that_at_the_greatest_position_passed() {
         ];
         assert_eq!(states, expected);
         assert_eq!(engine.state_at(&id, 5).await.unwrap(), None);
-        assert_eq!(engine.range(&id).unwrap(), Some((Seq(1), Seq(4))));
+        assert_eq!(engine.range(&id).unwrap(), Some((Seq(0), Seq(4))));
         let moment = |millis| Moment::Time(start().saturating_add(Duration::from_millis(millis)));
         for (moment, index) in [
             (moment(0), 0),
@@ -164,6 +164,31 @@ fn the_state_is_that_at_the_greatest_position_passed() {
         ] {
             assert_eq!(engine.find(&id, moment).await.unwrap(), index, "{moment:?}");
         }
+    });
+}
+
+#[test]
+fn a_run_begins_in_the_world_of_its_time() {
+    runtime().block_on(async {
+        let Fixture { engine, .. } = fixture(ReplayOptions::default()).await;
+        let thoughts = EventFilter {
+            kind: Some(Pattern::Exact("agent.thought".to_owned())),
+            ..EventFilter::default()
+        };
+        let scope = ReplayScope {
+            filter: thoughts,
+            ..ReplayScope::default()
+        };
+        let id = engine.create(scope).await.unwrap();
+        // `late`, the first in time, has the position 4.
+        assert_eq!(engine.session(&id).await.unwrap().state_at, Seq(3));
+        assert_eq!(engine.range(&id).unwrap(), Some((Seq(1), Seq(4))));
+        let nothing = ReplayScope {
+            members: Some(Vec::new()),
+            ..ReplayScope::default()
+        };
+        let id = engine.create(nothing).await.unwrap();
+        assert_eq!(engine.session(&id).await.unwrap().state_at, Seq::ZERO);
     });
 }
 
@@ -252,9 +277,24 @@ fn a_run_stops_at_the_next_breakpoint_in_its_direction() {
             None
         );
         assert_eq!(engine.session(&id).await.unwrap().index, 2);
+        // A step tells of them too.
+        engine.jump(&id, 2).await.unwrap();
+        let step = engine.step(&id, forward).await.unwrap().unwrap();
+        assert_eq!(step.breakpoint.as_deref(), Some("big"));
         breakpoints.push(breakpoint("one more", "type = x"));
         let error = engine.set_breakpoints(&id, breakpoints).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Invalid);
+        let patterns = |count: usize| {
+            let many =
+                (0..count).map(|number| breakpoint(&number.to_string(), "type matches /a+/"));
+            many.collect::<Vec<_>>()
+        };
+        engine.set_breakpoints(&id, patterns(64)).await.unwrap();
+        let error = engine.set_breakpoints(&id, patterns(65)).await.unwrap_err();
+        assert!(
+            error.to_string().contains("64 regular expressions"),
+            "{error}"
+        );
     });
 }
 
@@ -286,7 +326,11 @@ fn sessions_expire_and_make_room() {
         assert!(gone.to_string().contains("no replay session"), "{gone}");
         engine.delete(&third).await.unwrap();
         engine.delete(&third).await.unwrap();
-        clock.advance(Duration::from_mins(30));
+        clock.advance(Duration::from_mins(29));
+        // Asking whether it is there doesn't prolong it.
+        assert!(engine.contains(&second) && !engine.contains(&third));
+        clock.advance(Duration::from_mins(1));
+        assert!(!engine.contains(&second));
         assert!(engine.session(&second).await.is_err());
         append(&store, vec![event("fifth", "node.request", 40, 1)]).await;
         let error = create().await.unwrap_err();

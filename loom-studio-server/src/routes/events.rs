@@ -12,7 +12,7 @@ use loom_studio_core::{
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::filter;
+use super::{body, filter};
 use crate::dto::{AppendedDto, EventDetail, EventsPage, JsonText, event_json};
 use crate::error::{ApiError, Problem};
 use crate::http::binding::Posted;
@@ -48,16 +48,7 @@ pub(super) async fn post(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, ApiError> {
-    let body = body.map_err(|rejection| match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => {
-            let detail = format!(
-                "the body is larger than {} bytes",
-                state.limits.max_body_bytes
-            );
-            ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail)
-        }
-        status => ApiError::new(status, "invalid_body", rejection.body_text()),
-    })?;
+    let body = body::read(body, state.limits.max_body_bytes)?;
     let (items, single) = match Posted::read(&headers, &body)? {
         Posted::Single(item) => (vec![item], true),
         Posted::Batch(items) => (items, false),

@@ -32,29 +32,37 @@ pub(crate) fn read(
 
 /// The condition of `where`; none when it is absent or empty.
 pub(crate) fn condition(text: Option<&str>) -> Result<Option<Condition>, ApiError> {
-    let Some(text) = text.filter(|text| !text.trim().is_empty()) else {
-        return Ok(None);
-    };
+    let text = text.filter(|text| !text.trim().is_empty());
+    text.map(required_condition).transpose()
+}
+
+/// A condition that must be one.
+pub(crate) fn required_condition(text: &str) -> Result<Condition, ApiError> {
     let refused = |error| ApiError::condition(text, &error);
     let condition = Condition::parse(text).map_err(refused)?;
     if let Some(span) = condition.duration_at() {
         let message = "the duration of calls is not known here";
         return Err(refused(ConditionError::new(text, span, message)));
     }
-    Ok(Some(condition))
+    Ok(condition)
 }
 
 fn time(name: &str, text: Option<&str>) -> Result<Option<Timestamp>, ApiError> {
     let Some(text) = text.filter(|text| !text.is_empty()) else {
         return Ok(None);
     };
+    moment(name, text).map(Some)
+}
+
+/// A time as clients write it.
+pub(crate) fn moment(name: &str, text: &str) -> Result<Timestamp, ApiError> {
     let seconds = || {
         text.parse::<f64>()
             .ok()
             .and_then(Timestamp::from_epoch_seconds)
     };
     let moment = seconds().or_else(|| Timestamp::parse_rfc3339(text));
-    moment.map(Some).ok_or_else(|| {
+    moment.ok_or_else(|| {
         ApiError::new(
             axum::http::StatusCode::BAD_REQUEST,
             "invalid_filter",

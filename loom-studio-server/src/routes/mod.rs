@@ -1,10 +1,13 @@
 //! The routes, and the layers around them.
 
+mod body;
 pub(crate) mod events;
 pub(crate) mod filter;
+mod first;
 mod memory;
 mod memory_state;
 mod ops;
+mod replay;
 pub(crate) mod runs;
 mod sessions;
 mod topology;
@@ -41,6 +44,7 @@ use crate::ws;
     tags(
         (name = "events", description = "The event log"),
         (name = "views", description = "Folds over the log"),
+        (name = "replay", description = "Travelling in what was recorded"),
         (name = "operation", description = "The server itself")
     )
 )]
@@ -51,6 +55,7 @@ fn api() -> OpenApiRouter<AppState> {
         .routes(routes!(events::post))
         .routes(routes!(events::list))
         .routes(routes!(events::show))
+        .routes(routes!(first::first))
         .routes(routes!(transfer::export))
         .routes(routes!(transfer::import))
         .routes(routes!(topology::show))
@@ -59,6 +64,16 @@ fn api() -> OpenApiRouter<AppState> {
         .routes(routes!(memory_state::show))
         .routes(routes!(runs::list))
         .routes(routes!(runs::show))
+        .routes(routes!(replay::create))
+        .routes(routes!(replay::show, replay::delete))
+        .routes(routes!(replay::cursor::step))
+        .routes(routes!(replay::cursor::jump))
+        .routes(routes!(replay::cursor::run))
+        .routes(routes!(replay::cursor::play))
+        .routes(routes!(replay::cursor::pause))
+        .routes(routes!(replay::breakpoints::list, replay::breakpoints::set))
+        .routes(routes!(replay::state::show))
+        .routes(routes!(replay::state::diff))
         .routes(routes!(ops::healthz))
         .routes(routes!(ops::readyz))
         .routes(routes!(ops::metrics))

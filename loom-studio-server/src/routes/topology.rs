@@ -6,7 +6,7 @@ use axum::Extension;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use loom_studio_core::{
-    CausalTopology, EventFilter, Pattern, Projection as _, Seq, Timestamp, Topology,
+    CausalTopology, EventFilter, Pattern, PendingCall, Projection as _, Seq, Timestamp, Topology,
     TopologyInferer as _, fold_between, read_records,
 };
 use serde::Deserialize;
@@ -78,6 +78,29 @@ pub(super) async fn show(
     };
     let graph = of_session(&state, &workspace.0, session, at, head).await?;
     Ok(axum::Json(TopologyDto::new(&graph, state.store.epoch())))
+}
+
+/// What a workspace was at a position.
+pub(super) struct Past {
+    pub(super) graph: Topology,
+    pub(super) open: Vec<PendingCall>,
+    /// The moment it was.
+    pub(super) now: Timestamp,
+}
+
+/// A workspace at a position as something past, the head too: its present is its last event, so that what was open then is open.
+pub(super) async fn past(
+    state: &AppState,
+    workspace: &Arc<str>,
+    at: Seq,
+) -> Result<Past, ApiError> {
+    let past = state.live.topologies.at(at).await?;
+    let now = last_time(&past.topology(workspace, Timestamp::default()));
+    Ok(Past {
+        graph: past.topology(workspace, now),
+        open: past.pending_calls(workspace, now),
+        now,
+    })
 }
 
 /// The graph of some sessions alone: folded from their own records, between the first and the last of them.

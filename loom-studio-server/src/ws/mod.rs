@@ -3,6 +3,7 @@
 mod batch;
 mod columns;
 pub(crate) mod connected;
+mod follow;
 mod graph_delta;
 mod ingest;
 mod ingest_legacy;

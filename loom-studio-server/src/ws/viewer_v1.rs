@@ -12,6 +12,7 @@ use loom_studio_core::{Delivery, Epoch, EventFilter, Seq, StartAt, Subscription}
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until};
 
 use super::columns::Encoder;
+use super::follow::{self, Following, News};
 use super::ingest_legacy::drain;
 use super::lag::{Lag, Step};
 use super::outbound::{Outbound, PeerGone};
@@ -22,6 +23,7 @@ use crate::protocol::{
     ClientFrame, Counters, From, Gap, GapReason, LOOM_STUDIO_V1, SubscribeFilter, ViewerError,
     ViewerFrame, ViewerHello,
 };
+use crate::replays;
 use crate::routes::filter;
 use crate::state::{AppState, FRAME_INTERVAL, SERVER, SLOW_INTERVAL};
 
@@ -45,6 +47,7 @@ pub(super) async fn run(
         workspace,
         unreadable_frames: 0,
         active: None,
+        following: None,
     };
     if viewer.hello().await?.is_err() {
         return Ok(());
@@ -85,6 +88,7 @@ struct Viewer<'a> {
     workspace: Arc<str>,
     unreadable_frames: u32,
     active: Option<Active>,
+    following: Option<Following>,
 }
 
 /// A subscription in force.
@@ -105,6 +109,7 @@ enum Turn {
     Deliver(Delivery),
     Resume,
     Slow,
+    Replay(News),
 }
 
 type Sent = Result<(), PeerGone>;
@@ -163,13 +168,23 @@ impl Viewer<'_> {
 
     /// Waits for something to do. Cancel-safe.
     async fn turn(&mut self) -> loom_studio_core::Result<Turn> {
-        match &mut self.active {
-            Some(active) => active.turn().await,
-            None => pending().await,
+        let active = async {
+            match &mut self.active {
+                Some(active) => active.turn().await,
+                None => pending().await,
+            }
+        };
+        tokio::select! {
+            turn = active => turn,
+            news = follow::news(&mut self.following) => Ok(Turn::Replay(news)),
         }
     }
 
     async fn act(&mut self, turn: Turn) -> Sent {
+        let turn = match turn {
+            Turn::Replay(news) => return self.tell(news).await,
+            turn => turn,
+        };
         let Some(active) = &mut self.active else {
             return Ok(());
         };
@@ -201,6 +216,26 @@ impl Viewer<'_> {
                 None => Ok(()),
             },
             Turn::Slow => self.slow_turn().await,
+            Turn::Replay(_) => Ok(()),
+        }
+    }
+
+    /// A replay session moved, or is no more.
+    async fn tell(&mut self, news: News) -> Sent {
+        match news {
+            News::Place(place) => {
+                let started = now();
+                self.outbound.json(&ViewerFrame::Replay(place)).await?;
+                if let Some(following) = &mut self.following {
+                    following.sent(started);
+                }
+                Ok(())
+            }
+            News::Ended(session_id) => {
+                self.following = None;
+                let problem = replays::unknown(&session_id);
+                self.refuse(None, problem.code(), problem.detail()).await
+            }
         }
     }
 
@@ -290,10 +325,22 @@ impl Viewer<'_> {
                 Ok(())
             }
             Ok(ClientFrame::FollowReplay { session_id }) => {
-                let detail = format!("there is no replay session {session_id:?}");
-                self.refuse(None, "unknown_replay", &detail).await
+                // As with subscriptions: the client has moved on, whatever becomes of this.
+                self.following = None;
+                match self.state.replays.find(&self.workspace, &session_id) {
+                    Ok(replay) => {
+                        self.following = Some(Following::new(session_id, replay.follow()));
+                        Ok(())
+                    }
+                    Err(problem) => self.refuse(None, problem.code(), problem.detail()).await,
+                }
             }
-            Ok(ClientFrame::UnfollowReplay { session_id: _ } | ClientFrame::Unknown) => Ok(()),
+            Ok(ClientFrame::UnfollowReplay { session_id }) => {
+                self.following
+                    .take_if(|following| following.is_of(&session_id));
+                Ok(())
+            }
+            Ok(ClientFrame::Unknown) => Ok(()),
             Err(error) => {
                 self.unreadable(None, "invalid_frame", &error.to_string())
                     .await

@@ -12,6 +12,8 @@ mod memory;
 mod openapi;
 mod past;
 mod process;
+mod replay;
+mod replay_follow;
 mod runs;
 mod runs_cli;
 mod security;

@@ -39,10 +39,18 @@ async fn every_described_operation_is_answered() {
     for (path, item) in description["paths"].as_object().unwrap() {
         assert!(!path.contains("{*"), "{path} is no OpenAPI path");
         for (method, operation) in item.as_object().unwrap() {
-            let target = path
+            let mut target = path
                 .replace("{seq}", "1")
                 .replace("{node_id}", "node/a")
                 .replace("{id}", "1");
+            if target.contains("{session_id}") {
+                let created = Request::new("POST", "/api/replay/create").send(server.addr);
+                let id = created.await.ok()["session_id"]
+                    .as_str()
+                    .unwrap()
+                    .to_owned();
+                target = target.replace("{session_id}", &id);
+            }
             assert!(
                 !target.contains('{'),
                 "{path} has a parameter this test can't fill"
@@ -86,7 +94,20 @@ async fn every_described_operation_is_answered() {
         "post /events",
         "get /api/events",
         "get /api/events/{seq}",
+        "get /api/events/first",
         "get /api/export",
+        "post /api/replay/create",
+        "get /api/replay/{session_id}",
+        "delete /api/replay/{session_id}",
+        "post /api/replay/{session_id}/step",
+        "post /api/replay/{session_id}/jump",
+        "post /api/replay/{session_id}/run",
+        "post /api/replay/{session_id}/play",
+        "post /api/replay/{session_id}/pause",
+        "get /api/replay/{session_id}/state",
+        "get /api/replay/{session_id}/diff",
+        "get /api/replay/{session_id}/breakpoints",
+        "put /api/replay/{session_id}/breakpoints",
         "post /api/import",
         "get /api/topology",
         "get /api/sessions",

@@ -55,6 +55,8 @@ pub(super) struct Parsed {
     pub(super) expression: Expression,
     /// Where `duration` is asked for first.
     pub(super) duration_at: Option<Range<usize>>,
+    /// Regular expressions in it.
+    pub(super) patterns: usize,
 }
 
 pub(super) struct Parser<'a> {
@@ -97,6 +99,7 @@ impl<'a> Parser<'a> {
             (Token::End, _) => Ok(Parsed {
                 expression,
                 duration_at: self.duration_at.take(),
+                patterns: self.patterns,
             }),
             (_, span) => Err(self.unexpected(span, "expected and, or, or the end", &place)),
         }

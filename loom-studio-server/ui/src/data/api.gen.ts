@@ -24,6 +24,13 @@ export interface components {
             /** @description Events that break a rule. */
             rejected: components["schemas"]["RejectedItem"][];
         };
+        /** @description An event that is part of a call. */
+        AttachedDto: {
+            /** Format: int64 */
+            event: number;
+            /** @description `causation`, `request_id`, `traceparent` or `structure`. */
+            trust: string;
+        };
         /** @description Where a value comes from. */
         BlameDto: {
             /** @description The document, what the value is in, and the value. */
@@ -41,6 +48,129 @@ export interface components {
             changed: components["schemas"]["OriginDto"];
             path: string;
             written: components["schemas"]["OriginDto"];
+        };
+        /** @description What the list of runs, over all workspaces, has had to let go of. */
+        BoundsDto: {
+            /**
+             * Format: int64
+             * @description Calls that a late event can no longer join.
+             */
+            forgotten_calls: number;
+            /**
+             * Format: int64
+             * @description Calls without a reply that are no longer taken for possible callers.
+             */
+            forgotten_open_calls: number;
+            /**
+             * Format: int64
+             * @description References to events that never came.
+             */
+            forgotten_references: number;
+            /**
+             * Format: int64
+             * @description Runs, the oldest first.
+             */
+            forgotten_runs: number;
+            /**
+             * Format: int64
+             * @description Events that came when those of their time were placed already.
+             */
+            late_events: number;
+            /**
+             * Format: int64
+             * @description Events that belong to no run.
+             */
+            outside: number;
+        };
+        /** @description A condition to stop at. */
+        BreakpointDto: {
+            /** @description As docs/conditions.md has it. `duration` is not known here. */
+            condition: string;
+            /** @description Chosen by the client, at most 128 bytes; unique in the session. */
+            id: string;
+        };
+        /** @description The breakpoints of a session. */
+        Breakpoints: {
+            breakpoints: components["schemas"]["BreakpointDto"][];
+        };
+        /** @description One call. */
+        CallDto: {
+            /** @description The requests of the calls it may have been made in, where it can't be decided. */
+            candidates: number[];
+            /**
+             * Format: double
+             * @description Its own work on the critical path. A stretch of waiting in vain is no work.
+             */
+            critical_ms: number;
+            /**
+             * Format: double
+             * @description From request to reply; to the present or the time-out without one.
+             */
+            duration_ms: number;
+            end?: components["schemas"]["EndDto"] | null;
+            /** @description What else was sent in it, by time. */
+            events: components["schemas"]["AttachedDto"][];
+            from: string;
+            /** @description It claims to be its own ancestor. */
+            is_cycle: boolean;
+            /** @description It ended in a `node.error` that its caller never heard. */
+            is_unheard: boolean;
+            link?: components["schemas"]["EvidenceOfLink"] | null;
+            /** @description Replies after that one. */
+            more_replies: components["schemas"]["AttachedDto"][];
+            /** @description Whether the critical path goes through it. */
+            on_critical_path: boolean;
+            /** @description The index of the call it was made in; `null` when it is a root or that isn't known. */
+            parent?: number | null;
+            /**
+             * Format: int64
+             * @description The position of the request.
+             */
+            request: number;
+            /**
+             * Format: double
+             * @description The duration without the time it waited for calls it made.
+             */
+            self_ms: number;
+            start: string;
+            /** @description `running`, `ok`, `error`, `error_result`, `inner_error`, `late`, `unanswered` or `blocked`. */
+            status: string;
+            to: string;
+            tokens?: components["schemas"]["TokensDto"] | null;
+            /** @description Until when its caller waited. */
+            waited_until: string;
+        };
+        /** @description How much there was by then. */
+        CountersDto: {
+            edges: number;
+            /**
+             * Format: int64
+             * @description Calls that failed or were never answered.
+             */
+            errors: number;
+            /** Format: int64 */
+            events: number;
+            nodes: number;
+            open_calls: number;
+        };
+        /** @description A new session. */
+        Created: {
+            range?: components["schemas"]["RangeDto"] | null;
+            session_id: string;
+            /** @description Events in it. */
+            total: number;
+        };
+        /** @description What was ended. */
+        Deleted: {
+            session_id: string;
+        };
+        /** @description What changed in the graph. */
+        DiffDto: {
+            edges: components["schemas"]["EdgeChanges"];
+            from: components["schemas"]["EndDto"];
+            nodes: components["schemas"]["NodeChanges"];
+            session_id: string;
+            to: components["schemas"]["EndDto"];
         };
         /** @description What changed between two positions. Its members are absent unless they were asked for. */
         DiffDto_MemoryChangeDto: {
@@ -82,6 +212,17 @@ export interface components {
             /** @description How many changes there are in all. */
             diff_total?: number;
         };
+        /** @description An edge before and after. */
+        EdgeChange: {
+            after: components["schemas"]["EdgeDto"];
+            before: components["schemas"]["EdgeDto"];
+        };
+        /** @description Edges by what became of them, each list by `from`, then `to`. */
+        EdgeChanges: {
+            added: components["schemas"]["EdgeDto"][];
+            changed: components["schemas"]["EdgeChange"][];
+            removed: components["schemas"]["EdgeDto"][];
+        };
         /** @description An edge of the graph. */
         EdgeDto: {
             /**
@@ -116,6 +257,15 @@ export interface components {
              */
             wait_ms: number;
         };
+        /** @description One end of a comparison. */
+        EndDto: {
+            /**
+             * Format: int64
+             * @description The position whose state it is.
+             */
+            at: number;
+            index: number;
+        };
         /** @description An entry. */
         EntryDto: {
             /** @description What changed anything of it last. */
@@ -148,6 +298,11 @@ export interface components {
             links: components["schemas"]["LinksDto"];
             /** @description What interceptors saw of it later. */
             observations: components["schemas"]["ObservationDto"][];
+            /**
+             * Format: int64
+             * @description The run it is part of, by the position of its root; `null` when it is part of none.
+             */
+            run_id?: number | null;
             /** @description The session it belongs to. */
             session_id: string;
             /** @description The node that sent it. */
@@ -189,6 +344,52 @@ export interface components {
         EvidenceDto: {
             type?: components["schemas"]["ProofDto"] | null;
         };
+        /** @description What a link rests on. */
+        EvidenceOfLink: {
+            /**
+             * Format: int64
+             * @description The event that is its evidence.
+             */
+            evidence: number;
+            /** @description `causation`, `request_id`, `traceparent`, or `structure`, which is inferred. */
+            trust: string;
+        };
+        /** @description One step from an error to the root: `code` and the other members are for whoever words it, `text` is English. */
+        ExplanationDto: {
+            /**
+             * Format: double
+             * @description With `answered_late`: how long after the request.
+             */
+            after_ms?: number | null;
+            /** @description With `never_heard`: the node that was called. */
+            callee?: string | null;
+            /** @description `reported_error`, `answered_with_error`, `handed_on_error`, `never_heard`, `answered_late`, `never_answered`, `blocked`, `still_running` or `went_on`. */
+            code: string;
+            /** @description What the node said. */
+            error?: string | null;
+            /**
+             * Format: int64
+             * @description The event it is about.
+             */
+            event: number;
+            /** @description Who did or suffered it; with `never_heard` the caller. */
+            node: string;
+            text: string;
+            /**
+             * Format: double
+             * @description With `never_heard`: how long the caller waited.
+             */
+            waited_ms?: number | null;
+        };
+        /** @description The first error of a run. */
+        FailureDto: {
+            /** @description The call to blame. */
+            call: number;
+            /** @description From the error to the root. */
+            chain: components["schemas"]["ExplanationDto"][];
+            /** @description Whether the root failed; otherwise somebody coped with it. */
+            is_fatal: boolean;
+        };
         /** @description Something that could not be applied. */
         FaultDto: {
             /** @description Which of the event's operations or entries. */
@@ -211,6 +412,25 @@ export interface components {
              * @description How many before those were dropped.
              */
             faults_dropped: number;
+        };
+        /** @description Where a condition became true, or how far it surely didn't. */
+        FirstAnswer: {
+            /** @description Whether that is the answer. If not, the search stopped at its bound and goes on behind `scanned_through`. */
+            complete: boolean;
+            /** @description The event, as in `GET /api/events`; null where none was found. */
+            event?: {
+                [key: string]: unknown;
+            } | null;
+            /**
+             * Format: int64
+             * @description How many events were looked at.
+             */
+            scanned: number;
+            /**
+             * Format: int64
+             * @description Everything from the beginning of the range, in the direction, to this position was looked at.
+             */
+            scanned_through: number;
         };
         /** @description What became of an import. */
         Imported: {
@@ -257,15 +477,19 @@ export interface components {
             seq: number;
             source: string;
             target?: string | null;
-            /** @description `causation` or `request_id`. */
+            /** @description `causation` or `request_id`; in `call` and `end` also `traceparent`, or `structure`, which is inferred. */
             trust: string;
             type: string;
         };
         /** @description Links of one event. */
         LinksDto: {
+            call?: components["schemas"]["LinkDto"] | null;
+            /** @description The positions of the requests of the calls it may be in, where that can't be decided. */
+            candidates: number[];
             cause?: components["schemas"]["LinkDto"] | null;
             /** @description What was sent while it was being handled. */
             effects: components["schemas"]["LinkDto"][];
+            end?: components["schemas"]["LinkDto"] | null;
             request?: components["schemas"]["LinkDto"] | null;
             response?: components["schemas"]["LinkDto"] | null;
         };
@@ -319,6 +543,32 @@ export interface components {
             /** @description How many entries there are to page through. */
             total: number | null;
         };
+        /** @description The event the cursor moved over, or why it didn't. */
+        Moved: {
+            /** @description The breakpoint that stopped a run. */
+            breakpoint?: string | null;
+            /** @description In place of all others: `No more events` of a step, `Invalid index` of a jump, `No breakpoint` of a run. */
+            error?: string | null;
+            /** @description The event, as in `GET /api/events`. */
+            event?: {
+                [key: string]: unknown;
+            } | null;
+            /** @description The cursor after the move. */
+            index?: number | null;
+            /** @description Events in the session. */
+            total?: number | null;
+        };
+        /** @description A node before and after. */
+        NodeChange: {
+            after: components["schemas"]["NodeDto"];
+            before: components["schemas"]["NodeDto"];
+        };
+        /** @description Nodes by what became of them, each list by id. */
+        NodeChanges: {
+            added: components["schemas"]["NodeDto"][];
+            changed: components["schemas"]["NodeChange"][];
+            removed: components["schemas"]["NodeDto"][];
+        };
         /** @description A node of the graph. */
         NodeDto: {
             /** Format: int64 */
@@ -361,6 +611,19 @@ export interface components {
             /** Format: int64 */
             seq: number;
         };
+        /** @description A call that waits for its reply. */
+        OpenCallDto: {
+            from: string;
+            /** @description The request's id. */
+            id: string;
+            /**
+             * Format: int64
+             * @description The request's position.
+             */
+            seq: number;
+            since: string;
+            to: string;
+        };
         /** @description A record and its sender. */
         OriginDto: {
             node: string;
@@ -398,6 +661,32 @@ export interface components {
             /** @description How many there are in all. */
             total: number;
         };
+        /** @description Where a session stands. */
+        PlaceDto: {
+            /** @description The breakpoint that paused it. */
+            breakpoint?: string | null;
+            /** @description The cursor: the index of the next event forward, 0 to `total`. */
+            index: number;
+            /** @description The time of the event at the cursor. */
+            next_time?: string | null;
+            range?: components["schemas"]["RangeDto"] | null;
+            /**
+             * Format: int64
+             * @description The position whose state is shown: what `at` is elsewhere.
+             */
+            seq: number;
+            session_id: string;
+            /**
+             * Format: double
+             * @description How fast it plays, or played last.
+             */
+            speed: number;
+            /** @description `playing`, `paused` or `ended`. */
+            state: string;
+            /** @description The time of the event before the cursor. */
+            time?: string | null;
+            total: number;
+        };
         /** @description A problem document (RFC 9457). */
         Problem: {
             /** @description What to branch on. Stable. */
@@ -423,6 +712,13 @@ export interface components {
             rule: string;
             /** Format: int64 */
             seq: number;
+        };
+        /** @description The positions all states of a session lie between. */
+        RangeDto: {
+            /** Format: int64 */
+            first: number;
+            /** Format: int64 */
+            last: number;
         };
         /** @description An entry with its content. */
         RecalledDto: components["schemas"]["EntryDto"] & {
@@ -454,6 +750,130 @@ export interface components {
              */
             line: number;
         };
+        /** @description The root request of a run. */
+        RootDto: {
+            /** @description Who made the call. */
+            from: string;
+            /** @description The event's id; `null` when retention deleted it. */
+            id?: string | null;
+            /** @description The node that was called. */
+            node: string;
+            /** Format: int64 */
+            seq: number;
+            /** @description The event's type; `null` when retention deleted it. */
+            type?: string | null;
+        };
+        /** @description A run with its calls. */
+        RunDetail: {
+            /**
+             * Format: int64
+             * @description The position it is as of.
+             */
+            at: number;
+            /** @description All calls by time. Other members name them by their index here. */
+            calls: components["schemas"]["CallDto"][];
+            /** @description The stretches that the root's duration consists of, in time order. */
+            critical_path: components["schemas"]["StepDto"][];
+            /**
+             * Format: int64
+             * @description Records of the run that retention deleted: the tree is of the rest.
+             */
+            deleted_records: number;
+            /** @description The store's epoch. */
+            epoch: string;
+            failure?: components["schemas"]["FailureDto"] | null;
+            /** @description The calls without a known parent; the first is the root of the run. */
+            roots: number[];
+            run: components["schemas"]["RunDto"];
+            /** @description Events of the run whose call isn't known. */
+            unplaced: components["schemas"]["UnplacedDto"][];
+        };
+        /** @description A run in short. */
+        RunDto: {
+            /** Format: int64 */
+            calls: number;
+            /**
+             * Format: double
+             * @description From the root's request to its reply; to the present, or at most 30 s, where there is none.
+             */
+            duration_ms: number;
+            /**
+             * Format: int64
+             * @description Events that report an error.
+             */
+            errors: number;
+            /** Format: int64 */
+            events: number;
+            /** Format: int64 */
+            first_seq: number;
+            first_time: string;
+            /**
+             * Format: int64
+             * @description The position of the root request.
+             */
+            id: number;
+            /** Format: int64 */
+            last_seq: number;
+            last_time: string;
+            /**
+             * Format: int64
+             * @description Calls not answered yet whose callers still wait.
+             */
+            open_calls: number;
+            root: components["schemas"]["RootDto"];
+            /**
+             * Format: int64
+             * @description Calls without a known parent, the root included.
+             */
+            roots: number;
+            /** @description The session of the root. */
+            session_id: string;
+            /** @description The time of the root request. */
+            start: string;
+            /** @description `running`, `ok`, `failed` or `unanswered`. */
+            status: string;
+            tokens?: components["schemas"]["TokensDto"] | null;
+        };
+        /** @description A page of runs. */
+        RunsPage: {
+            /**
+             * Format: int64
+             * @description The position they are as of.
+             */
+            at: number;
+            bounds: components["schemas"]["BoundsDto"];
+            /** @description The store's epoch. */
+            epoch: string;
+            /** @description Where the next page begins. */
+            next_cursor?: string | null;
+            runs: components["schemas"]["RunDto"][];
+            /**
+             * Format: int64
+             * @description How many match in all.
+             */
+            total: number;
+        };
+        /** @description Which events; all of the workspace when nothing is said. All that is said holds. */
+        Scope: {
+            /** @description Not after: epoch seconds or RFC 3339. */
+            end_time?: string | null;
+            /** @description The type; `x*` prefix, `*x*` contains. */
+            event_type?: string | null;
+            /** @description The source or target, in any spelling; `x*` prefix, `*x*` contains. */
+            node_id?: string | null;
+            /** @description A substring of the JSON text. */
+            q?: string | null;
+            /** @description The session; `x*` prefix, `*x*` contains. */
+            session_id?: string | null;
+            /** @description Not before: epoch seconds or RFC 3339. */
+            start_time?: string | null;
+            /** @description The trace id; `x*` prefix, `*x*` contains. */
+            trace_id?: string | null;
+            /** @description A condition, as docs/conditions.md has it. `duration` is not known here. */
+            where?: string | null;
+            /** @description The tenant, in the query alone; `default` when absent. */
+            workspace?: string | null;
+        };
         /** @description One run of one Loom process. */
         SessionDto: {
             /** Format: int64 */
@@ -483,41 +903,40 @@ export interface components {
             /** @description The one with the newest event first. */
             sessions: components["schemas"]["SessionDto"][];
         };
-        /** @description A value of a document. */
-        StateDto: components["schemas"]["FaultsDto"] & components["schemas"]["DiffDto_StateChangeDto"] & {
+        /** @description The workspace as it was at a place of the session. */
+        StateDto: {
             /**
              * Format: int64
-             * @description The position it is as of.
+             * @description The position whose state this is; other routes take it as `at`.
              */
             at: number;
-            /** @description With `blame`; absent when nothing is there. */
-            blame?: components["schemas"]["BlameDto"];
-            changed: components["schemas"]["OriginDto"] | null;
-            /** @description The store's epoch. */
-            epoch: string;
-            /** @description The node, when the document is its project state object. */
-            node_id?: string;
-            /** @description Where (RFC 6901). */
-            path: string;
+            counters: components["schemas"]["CountersDto"];
+            /** @description The cursor. */
+            index: number;
+            /** @description Calls without a reply, oldest first; at most 1,000. */
+            open_calls: components["schemas"]["OpenCallDto"][];
             session_id: string;
-            /** @description What is there; null with a `written` of null when nothing is. */
-            value: unknown;
-            written: components["schemas"]["OriginDto"] | null;
+            /** @description The moment it was. */
+            time: string;
+            /** @description As in `GET /api/topology`. */
+            topology: components["schemas"]["TopologyDto"];
+            /** @description Events in the session. */
+            total: number;
         };
         /** @description A word on how the server is. */
         Status: {
             /** @description `ok` or `ready`. */
             status: string;
         };
-        /** @description Something that happened to a memory. */
-        StepDto: components["schemas"]["StepKindDto"] & {
-            /** @description The sender of that record. */
-            node: string;
-            /**
-             * Format: int64
-             * @description The record behind it.
-             */
-            seq: number;
+        /** @description A stretch of the critical path. */
+        StepDto: {
+            call: number;
+            /** Format: double */
+            duration_ms: number;
+            from: string;
+            /** @description `work`, or `wait_in_vain` for an answer that could not come any more. */
+            pursuit: string;
+            until: string;
         };
         /** @description What can happen to a memory. */
         StepKindDto: {
@@ -561,6 +980,28 @@ export interface components {
                 [key: string]: number;
             };
         };
+        /** @description Tokens; `null` is "not reported". */
+        TokensDto: {
+            /**
+             * Format: int64
+             * @description The part of the input that came from a cache.
+             */
+            cached?: number | null;
+            /** Format: int64 */
+            input?: number | null;
+            /** Format: int64 */
+            output?: number | null;
+            /**
+             * Format: int64
+             * @description The part of the output that was thought and not said.
+             */
+            reasoning?: number | null;
+            /**
+             * Format: int64
+             * @description Both, as reported, or their sum.
+             */
+            total?: number | null;
+        };
         /** @description A graph. */
         TopologyDto: {
             /**
@@ -577,6 +1018,13 @@ export interface components {
              */
             left_out: number;
             nodes: components["schemas"]["NodeDto"][];
+        };
+        /** @description An event whose call isn't known. */
+        UnplacedDto: {
+            /** @description The requests of the calls it may belong to. */
+            candidates: number[];
+            /** Format: int64 */
+            event: number;
         };
     };
     responses: never;

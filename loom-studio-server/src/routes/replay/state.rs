@@ -1,0 +1,319 @@
+//! What was known at the cursor of a replay session, and what changed between two of its places.
+
+use std::cmp::Ordering;
+
+use axum::Extension;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use loom_studio_core::{PendingCall, ReplayEngine as _, Topology};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::query_of;
+use crate::dto::{EdgeDto, NodeDto, TopologyDto};
+use crate::error::{ApiError, Problem};
+use crate::http::security::Workspace;
+use crate::replays::Replay;
+use crate::routes::topology::{self, Past};
+use crate::state::AppState;
+
+/// Open calls listed; the counter says how many there are.
+const MAX_OPEN_CALLS: usize = 1_000;
+
+/// Which place.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(in crate::routes) struct At {
+    /// With the cursor here, 0 to `total`; where it is when absent. The cursor doesn't move.
+    index: Option<usize>,
+    /// The tenant; `default` when absent.
+    #[serde(rename = "workspace")]
+    _workspace: Option<String>,
+}
+
+/// The workspace as it was at a place of the session.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::routes) struct StateDto {
+    session_id: String,
+    /// The cursor.
+    index: usize,
+    /// Events in the session.
+    total: usize,
+    /// The position whose state this is; other routes take it as `at`.
+    at: u64,
+    /// The moment it was.
+    time: String,
+    /// As in `GET /api/topology`.
+    topology: TopologyDto,
+    /// Calls without a reply, oldest first; at most 1,000.
+    open_calls: Vec<OpenCallDto>,
+    counters: CountersDto,
+}
+
+/// A call that waits for its reply.
+#[derive(Debug, Serialize, ToSchema)]
+struct OpenCallDto {
+    from: String,
+    to: String,
+    /// The request's id.
+    id: String,
+    /// The request's position.
+    seq: u64,
+    since: String,
+}
+
+impl From<&PendingCall> for OpenCallDto {
+    fn from(call: &PendingCall) -> Self {
+        Self {
+            from: call.from.to_string(),
+            to: call.to.to_string(),
+            id: call.id.to_string(),
+            seq: call.seq.0,
+            since: call.time.to_string(),
+        }
+    }
+}
+
+/// How much there was by then.
+#[derive(Debug, Serialize, ToSchema)]
+struct CountersDto {
+    events: u64,
+    /// Calls that failed or were never answered.
+    errors: u64,
+    nodes: usize,
+    edges: usize,
+    open_calls: usize,
+}
+
+/// The position whose state is shown with the cursor at an index, and the workspace there.
+async fn past(
+    state: &AppState,
+    workspace: &Workspace,
+    replay: &Replay,
+    index: usize,
+) -> Result<(u64, Past), ApiError> {
+    let place = state.replays.engine.state_at(&replay.id, index).await?;
+    let place = place.ok_or_else(|| {
+        let detail = format!("the session has no index {index}");
+        ApiError::new(StatusCode::BAD_REQUEST, "invalid_index", detail)
+    })?;
+    let past = topology::past(state, &workspace.0, place.state_at).await?;
+    Ok((place.state_at.0, past))
+}
+
+/// What was known at the cursor: the workspace's graph, its open calls and counters, as the live views showed them then.
+#[utoipa::path(
+    get, path = "/api/replay/{session_id}/state",
+    operation_id = "showReplayState", tag = "replay",
+    params(("session_id" = String, Path, description = "The session"), At),
+    responses(
+        (status = 200, description = "The state", body = StateDto),
+        (status = 400, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such session in this workspace (any more)", body = Problem, content_type = "application/problem+json"),
+        (status = 410, description = "What was before the position was deleted by retention", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(in crate::routes) async fn show(
+    State(state): State<AppState>,
+    Extension(workspace): Extension<Workspace>,
+    Path(id): Path<String>,
+    query: Result<Query<At>, QueryRejection>,
+) -> Result<axum::Json<StateDto>, ApiError> {
+    let query = query_of(query)?;
+    let replay = state.replays.find(&workspace.0, &id)?;
+    let cursor = state.replays.engine.session(&replay.id).await?;
+    let index = query.index.unwrap_or(cursor.index);
+    let (at, past) = past(&state, &workspace, &replay, index).await?;
+    let graph = &past.graph;
+    Ok(axum::Json(StateDto {
+        session_id: id,
+        index,
+        total: cursor.total,
+        at,
+        time: past.now.to_string(),
+        counters: CountersDto {
+            events: graph.nodes.iter().map(|node| node.events).sum(),
+            errors: graph.edges.iter().map(|edge| edge.errors).sum(),
+            nodes: graph.nodes.len(),
+            edges: graph.edges.len(),
+            open_calls: past.open.len(),
+        },
+        open_calls: past
+            .open
+            .iter()
+            .take(MAX_OPEN_CALLS)
+            .map(OpenCallDto::from)
+            .collect(),
+        topology: TopologyDto::new(graph, state.store.epoch()),
+    }))
+}
+
+/// Between which places.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(in crate::routes) struct Between {
+    /// With the cursor here, 0 to `total`.
+    from: usize,
+    /// With the cursor here; may be before `from`.
+    to: usize,
+    /// The tenant; `default` when absent.
+    #[serde(rename = "workspace")]
+    _workspace: Option<String>,
+}
+
+/// What changed in the graph.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::routes) struct DiffDto {
+    session_id: String,
+    from: EndDto,
+    to: EndDto,
+    nodes: NodeChanges,
+    edges: EdgeChanges,
+}
+
+/// One end of a comparison.
+#[derive(Debug, Serialize, ToSchema)]
+struct EndDto {
+    index: usize,
+    /// The position whose state it is.
+    at: u64,
+}
+
+/// Nodes by what became of them, each list by id.
+#[derive(Debug, Serialize, ToSchema)]
+struct NodeChanges {
+    added: Vec<NodeDto>,
+    changed: Vec<NodeChange>,
+    removed: Vec<NodeDto>,
+}
+
+/// A node before and after.
+#[derive(Debug, Serialize, ToSchema)]
+struct NodeChange {
+    before: NodeDto,
+    after: NodeDto,
+}
+
+/// Edges by what became of them, each list by `from`, then `to`.
+#[derive(Debug, Serialize, ToSchema)]
+struct EdgeChanges {
+    added: Vec<EdgeDto>,
+    changed: Vec<EdgeChange>,
+    removed: Vec<EdgeDto>,
+}
+
+/// An edge before and after.
+#[derive(Debug, Serialize, ToSchema)]
+struct EdgeChange {
+    before: EdgeDto,
+    after: EdgeDto,
+}
+
+/// Pairs two lists that are sorted by key, and leaves out what is equal in both.
+fn changes<'a, T: PartialEq>(
+    before: &'a [T],
+    after: &'a [T],
+    compare: impl Fn(&T, &T) -> Ordering,
+) -> Vec<(Option<&'a T>, Option<&'a T>)> {
+    let (mut before, mut after) = (before.iter().peekable(), after.iter().peekable());
+    let mut found = Vec::new();
+    loop {
+        let order = match (before.peek(), after.peek()) {
+            (None, None) => return found,
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some(old), Some(new)) => compare(old, new),
+        };
+        let old = order.is_le().then(|| before.next()).flatten();
+        let new = order.is_ge().then(|| after.next()).flatten();
+        if old != new {
+            found.push((old, new));
+        }
+    }
+}
+
+impl NodeChanges {
+    fn between(before: &Topology, after: &Topology) -> Self {
+        let mut sorted = Self {
+            added: Vec::new(),
+            changed: Vec::new(),
+            removed: Vec::new(),
+        };
+        let by_id = changes(&before.nodes, &after.nodes, |old, new| old.id.cmp(&new.id));
+        for change in by_id {
+            match change {
+                (Some(before), Some(after)) => sorted.changed.push(NodeChange {
+                    before: before.into(),
+                    after: after.into(),
+                }),
+                (Some(before), None) => sorted.removed.push(before.into()),
+                (None, after) => sorted.added.extend(after.map(NodeDto::from)),
+            }
+        }
+        sorted
+    }
+}
+
+impl EdgeChanges {
+    fn between(before: &Topology, after: &Topology) -> Self {
+        let mut sorted = Self {
+            added: Vec::new(),
+            changed: Vec::new(),
+            removed: Vec::new(),
+        };
+        let by_ends = changes(&before.edges, &after.edges, |old, new| {
+            (&old.from, &old.to).cmp(&(&new.from, &new.to))
+        });
+        for change in by_ends {
+            match change {
+                (Some(before), Some(after)) => sorted.changed.push(EdgeChange {
+                    before: before.into(),
+                    after: after.into(),
+                }),
+                (Some(before), None) => sorted.removed.push(before.into()),
+                (None, after) => sorted.added.extend(after.map(EdgeDto::from)),
+            }
+        }
+        sorted
+    }
+}
+
+/// What changed in the workspace's graph between two places of a session.
+#[utoipa::path(
+    get, path = "/api/replay/{session_id}/diff",
+    operation_id = "diffReplay", tag = "replay",
+    params(("session_id" = String, Path, description = "The session"), Between),
+    responses(
+        (status = 200, description = "The changes", body = DiffDto),
+        (status = 400, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such session in this workspace (any more)", body = Problem, content_type = "application/problem+json"),
+        (status = 410, description = "What was before a position was deleted by retention", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(in crate::routes) async fn diff(
+    State(state): State<AppState>,
+    Extension(workspace): Extension<Workspace>,
+    Path(id): Path<String>,
+    query: Result<Query<Between>, QueryRejection>,
+) -> Result<axum::Json<DiffDto>, ApiError> {
+    let query = query_of(query)?;
+    let replay = state.replays.find(&workspace.0, &id)?;
+    let (from_at, before) = past(&state, &workspace, &replay, query.from).await?;
+    let (to_at, after) = past(&state, &workspace, &replay, query.to).await?;
+    Ok(axum::Json(DiffDto {
+        session_id: id,
+        from: EndDto {
+            index: query.from,
+            at: from_at,
+        },
+        to: EndDto {
+            index: query.to,
+            at: to_at,
+        },
+        nodes: NodeChanges::between(&before.graph, &after.graph),
+        edges: EdgeChanges::between(&before.graph, &after.graph),
+    }))
+}
