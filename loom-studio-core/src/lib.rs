@@ -50,6 +50,7 @@ mod history;
 mod ids;
 mod links;
 mod memory;
+mod metrics;
 mod projection;
 mod replay;
 mod runs;
@@ -85,6 +86,10 @@ pub use memory::{
     MemoryStepKind, MemoryTier, Origin, Recall, RecalledEntry, RecordedMemory, StateBlame,
     StateChange, StateOf, StateValue, is_pointer, recall,
 };
+pub use metrics::{
+    Bottleneck, Bottlenecks, CallFigures, Measured, Metrics, MetricsView, ModelFigures, Throughput,
+    TimeBucket, bottlenecks, measure,
+};
 pub use projection::{Checkpoint, Projection, fold, fold_between};
 pub use replay::{
     Breakpoint, Direction, LogReplay, Moment, Pace, ReplayEngine, ReplayOptions, ReplayScope,
@@ -92,7 +97,7 @@ pub use replay::{
 };
 pub use runs::{
     Attached, Call, CallEnd, CallStatus, Explanation, Parent, PathStep, Pursuit, Run, RunBounds,
-    RunFailure, RunId, RunLimits, RunList, RunStatus, RunTree, Tokens, Unplaced, call_tree,
+    RunFailure, RunId, RunLimits, RunList, RunStatus, RunTree, Tokens, Unplaced, Usage, call_tree,
     read_records,
 };
 pub use sessions::{Session, Sessions};

@@ -1,6 +1,7 @@
 //! Wire forms of core's types. Core's types themselves are not serializable, so that the wire stays this crate's affair.
 
 pub(crate) mod memory;
+pub(crate) mod metrics;
 pub(crate) mod runs;
 pub(crate) mod state;
 
@@ -11,7 +12,8 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use loom_studio_core::{
-    Appended, Edge, Event, Link, Links, Node, Observation, Session, StoredEvent, Topology,
+    Appended, Edge, Event, Link, Links, Node, Observation, Percentiles, Session, StoredEvent,
+    Topology,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -339,10 +341,23 @@ pub(crate) struct LatencyDto {
     p99: f64,
 }
 
+impl From<Percentiles> for LatencyDto {
+    fn from(points: Percentiles) -> Self {
+        Self {
+            p50: millis(points.p50_nanos),
+            p95: millis(points.p95_nanos),
+            p99: millis(points.p99_nanos),
+        }
+    }
+}
+
+/// Milliseconds with three digits after the point: the sketch promises no more.
+fn millis(nanos: f64) -> f64 {
+    (nanos / 1e3).round() / 1e3
+}
+
 impl From<&Edge> for EdgeDto {
     fn from(edge: &Edge) -> Self {
-        // Three digits after the point: the sketch promises no more.
-        let millis = |nanos: f64| (nanos / 1e3).round() / 1e3;
         Self {
             from: edge.from.to_string(),
             to: edge.to.to_string(),
@@ -350,11 +365,7 @@ impl From<&Edge> for EdgeDto {
             open: edge.open,
             errors: edge.errors,
             blocked: edge.blocked,
-            latency_ms: edge.latency.map(|latency| LatencyDto {
-                p50: millis(latency.p50_nanos),
-                p95: millis(latency.p95_nanos),
-                p99: millis(latency.p99_nanos),
-            }),
+            latency_ms: edge.latency.map(LatencyDto::from),
             wait_ms: millis(edge.wait_nanos as f64),
             last_seq: edge.last_seq.0,
             last_time: edge.last_time.to_string(),

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use axum::http::StatusCode;
 use loom_studio_core::{
     CheckpointStore, Clock, Delivery, EventFilter, EventStore, Followed, History, HistoryOptions,
-    Memories, RunList, Seq, Session, Sessions, StartAt, Timestamp, Topologies, Topology,
+    Memories, Metrics, RunList, Seq, Session, Sessions, StartAt, Timestamp, Topologies, Topology,
 };
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -24,17 +24,18 @@ const MAX_AGE_NANOS: i64 = 1_000_000_000;
 /// A graph, and when it was made.
 type Made = (Timestamp, Arc<Topology>);
 
-/// Topology, sessions, memories and runs, folded as records become durable, and as they were.
+/// Topology, sessions, memories, metrics and runs, folded as records become durable, and as they were.
 #[derive(Debug)]
 pub(crate) struct Live {
     pub(crate) topologies: Arc<History<Topologies>>,
     pub(crate) sessions: Arc<History<Sessions>>,
     pub(crate) memories: Arc<History<Memories>>,
+    pub(crate) metrics: Arc<History<Metrics>>,
     pub(crate) runs: Arc<History<RunList>>,
     /// All of the above, fed by one subscription.
     histories: Vec<Arc<dyn Followed>>,
     graphs: Mutex<HashMap<Arc<str>, Made>>,
-    /// As far as topology, sessions and memories are.
+    /// As far as topology, sessions, memories and metrics are.
     through: watch::Sender<Seq>,
     /// As far as the runs are. They come last: placing events takes a while now and then, and nobody else waits for it.
     runs_through: watch::Sender<Seq>,
@@ -83,6 +84,14 @@ impl Live {
             Memories::default(),
         );
         let memories = Arc::new(memories.await?);
+        let metrics = History::open(
+            Arc::clone(store),
+            everything(),
+            Arc::clone(checkpoints),
+            options,
+            Metrics::default(),
+        );
+        let metrics = Arc::new(metrics.await?);
         let runs = History::open(
             Arc::clone(store),
             everything(),
@@ -91,8 +100,12 @@ impl Live {
             RunList::default(),
         );
         let runs = Arc::new(runs.await?);
-        let quick: Vec<Arc<dyn Followed>> =
-            vec![topologies.clone(), sessions.clone(), memories.clone()];
+        let quick: Vec<Arc<dyn Followed>> = vec![
+            topologies.clone(),
+            sessions.clone(),
+            memories.clone(),
+            metrics.clone(),
+        ];
         let start = oldest(&quick);
         let mut histories = quick;
         histories.push(runs.clone());
@@ -100,6 +113,7 @@ impl Live {
             topologies,
             sessions,
             memories,
+            metrics,
             runs_through: watch::Sender::new(runs.position()),
             runs,
             histories,
@@ -171,6 +185,7 @@ impl Live {
         self.topologies.follow(&delivery);
         self.sessions.follow(&delivery);
         self.memories.follow(&delivery);
+        self.metrics.follow(&delivery);
         let reached = delivery.through;
         let go_on = |through: &mut Seq| {
             let is_on = *through < reached;

@@ -17,9 +17,10 @@ use crate::ids::Seq;
 pub use blame::{Explanation, RunFailure};
 pub use call::{Attached, Call, CallEnd, CallStatus, Parent, RunTree, Unplaced};
 pub use critical_path::{PathStep, Pursuit};
-pub use list::{Run, RunBounds, RunLimits, RunList, RunStatus};
+pub use list::{Run, RunBounds, RunLimits, RunList, RunStatus, Usage};
 pub use read::read_records;
 pub use tokens::Tokens;
+pub(crate) use tokens::model_name;
 pub use tree::call_tree;
 
 /// Names a run: the position of its root request.

@@ -1,6 +1,8 @@
 //! Tokens as models report them.
 
-use crate::event::{Event, Outcome, members};
+use std::sync::Arc;
+
+use crate::event::{Event, Outcome, members, text_of};
 
 /// Tokens used; `None` is "not reported", which is not 0.
 ///
@@ -17,6 +19,18 @@ pub struct Tokens {
     pub cached: Option<u64>,
     /// The part of the output that was thought and not said.
     pub reasoning: Option<u64>,
+}
+
+/// The longest name of a model that is kept; the rest of a longer one is cut off.
+const MAX_MODEL_CHARS: usize = 200;
+
+/// The name of a model in a JSON value.
+pub(crate) fn model_name(value: &str) -> Option<Arc<str>> {
+    let name = text_of(value).filter(|name| !name.is_empty())?;
+    Some(match name.char_indices().nth(MAX_MODEL_CHARS) {
+        Some((end, _)) => name.get(..end)?.into(),
+        None => name.into(),
+    })
 }
 
 fn sum(left: Option<u64>, right: Option<u64>) -> Option<u64> {
@@ -89,6 +103,23 @@ impl Tokens {
             }
         });
         usage
+    }
+
+    /// The model that an event with tokens names, where it names one: `data.model`, or `data.result.model` of a reply.
+    pub(crate) fn model_of(event: &Event) -> Option<Arc<str>> {
+        let is_reply = event.outcome() != Outcome::None;
+        let (mut model, mut result) = (None, None);
+        let _ = members(event.data()?, |name, value| match name {
+            "model" => model = model_name(value).or(model.take()),
+            "result" if is_reply => result = Some(value),
+            _ => {}
+        });
+        let _ = members(result.unwrap_or_default(), |name, value| {
+            if name == "model" {
+                model = model_name(value).or(model.take());
+            }
+        });
+        model
     }
 
     /// A usage object in the spellings of the model APIs in use.

@@ -201,7 +201,10 @@ impl CausalTopology {
 
     /// One open call too many: it counts as unanswered. It has no duration, so it leaves the latencies alone.
     fn give_up(&mut self, call: &OpenCall) {
-        self.along(&call.from, &call.to, |edge| edge.errors += 1);
+        self.along(&call.from, &call.to, |edge| {
+            edge.errors += 1;
+            edge.given_up += 1;
+        });
         if let Some(node) = self.known(&call.to) {
             node.end_call(call.time, call.seq, Some("never answered".into()));
         }
@@ -209,12 +212,14 @@ impl CausalTopology {
 
     fn end_call(&mut self, call: &OpenCall, answer: Answer) {
         let nanos = answer.time.nanos_since(call.time).max(0);
-        let late = is_too_late(nanos).then(|| "answered after the caller had given up".into());
+        let is_late = answer.failure.is_none() && is_too_late(nanos);
+        let late = is_late.then(|| "answered after the caller had given up".into());
         let failure = answer.failure.or(late);
         self.along(&call.from, &call.to, |edge| {
             edge.latency.add(nanos);
             edge.wait_nanos = edge.wait_nanos.saturating_add(nanos.unsigned_abs());
             edge.errors += u64::from(failure.is_some());
+            edge.late += u64::from(is_late);
         });
         if let Some(node) = self.known(&call.to) {
             if call.has_arguments && failure.is_none() {

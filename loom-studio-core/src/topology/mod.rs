@@ -1,5 +1,6 @@
 //! Who exists, and who calls whom.
 
+mod callees;
 mod calls;
 mod classify;
 mod fold;
@@ -19,6 +20,7 @@ use crate::event::NodeId;
 use crate::ids::Seq;
 use crate::projection::Projection;
 
+pub(crate) use callees::Callee;
 pub use classify::{Evidence, NodeType, Rule};
 pub use fold::CausalTopology;
 pub use sketch::LatencySketch;

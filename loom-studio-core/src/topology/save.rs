@@ -62,6 +62,8 @@ struct SavedEdge {
     to: u32,
     count: u64,
     errors: u64,
+    late: u64,
+    given_up: u64,
     blocked: u64,
     latency: Vec<(i32, u64)>,
     wait_nanos: u64,
@@ -90,7 +92,7 @@ struct SavedAnswer {
 }
 
 impl Checkpoint for CausalTopology {
-    const FORMAT: &'static str = "topology-1";
+    const FORMAT: &'static str = "topology-2";
 
     fn save(&self) -> Vec<u8> {
         let mut texts = TextsOnce::default();
@@ -106,7 +108,7 @@ impl Checkpoint for CausalTopology {
 }
 
 impl Checkpoint for Topologies {
-    const FORMAT: &'static str = "topologies-1";
+    const FORMAT: &'static str = "topologies-2";
 
     fn save(&self) -> Vec<u8> {
         let mut texts = TextsOnce::default();
@@ -154,6 +156,8 @@ fn save_graph(graph: &CausalTopology, texts: &mut TextsOnce) -> SavedGraph {
             to: texts.index(&to.shared()),
             count: edge.count,
             errors: edge.errors,
+            late: edge.late,
+            given_up: edge.given_up,
             blocked: edge.blocked,
             latency: edge.latency.buckets().to_vec(),
             wait_nanos: edge.wait_nanos,
@@ -251,6 +255,8 @@ fn restore_graph(saved: SavedGraph, texts: &Texts) -> Option<CausalTopology> {
         let state = EdgeState {
             count: edge.count,
             errors: edge.errors,
+            late: edge.late,
+            given_up: edge.given_up,
             blocked: edge.blocked,
             latency: LatencySketch::from_buckets(&edge.latency),
             wait_nanos: edge.wait_nanos,

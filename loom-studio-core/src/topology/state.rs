@@ -33,7 +33,12 @@ pub(super) struct NodeState {
 #[derive(Debug, Clone, Default)]
 pub(super) struct EdgeState {
     pub(super) count: u64,
+    /// Calls that failed: with an error, late, or given up.
     pub(super) errors: u64,
+    /// Calls answered without an error when the caller had given up.
+    pub(super) late: u64,
+    /// Open calls that were one too many: they count as unanswered.
+    pub(super) given_up: u64,
     /// Requests that were never published.
     pub(super) blocked: u64,
     pub(super) latency: LatencySketch,

@@ -638,6 +638,7 @@ fn everything_is_bounded_and_what_goes_is_counted() {
         traces: 5,
         closed: 4,
         runs: 7,
+        usages: 8,
     };
     let mut events = Vec::new();
     for n in 0..200_i64 {

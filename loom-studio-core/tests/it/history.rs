@@ -118,6 +118,8 @@ proptest! {
         check_laws::<Topologies>(&records, cut);
         check_laws::<Memories>(&records, cut);
         check_laws::<Sessions>(&records, cut);
+        check_laws::<Metrics>(&records, cut);
+        check_laws::<RunList>(&records, cut);
     }
 }
 
@@ -191,6 +193,7 @@ proptest! {
             let checkpoints = || Arc::new(DirCheckpoints::open(dir.path(), store.epoch()).unwrap());
             let mut topologies: History<Topologies> = open(&store, scope.clone(), checkpoints()).await;
             let mut sessions: History<Sessions> = open(&store, scope.clone(), checkpoints()).await;
+            let mut metrics: History<Metrics> = open(&store, scope.clone(), checkpoints()).await;
             let mut events = events.as_slice();
             for step in steps {
                 match step {
@@ -202,6 +205,7 @@ proptest! {
                     Step::CatchUp => {
                         topologies.catch_up().await.unwrap();
                         sessions.catch_up().await.unwrap();
+                        metrics.catch_up().await.unwrap();
                     }
                     Step::Ask(seq) => {
                         let mut known = all(&*store).await;
@@ -210,14 +214,17 @@ proptest! {
                         assert_eq!(found.save(), folded::<Topologies>(&known).save());
                         let found = sessions.at(Seq(seq)).await.unwrap();
                         assert_eq!(found.save(), folded::<Sessions>(&known).save());
+                        let found = metrics.at(Seq(seq)).await.unwrap();
+                        assert_eq!(found.save(), folded::<Metrics>(&known).save());
                     }
                     Step::Prepare(from, length) => {
                         topologies.prepare(Seq(from), Seq(from + length), &mut |_, _| {}).await.unwrap();
                     }
                     Step::Restart => {
-                        drop((topologies, sessions));
+                        drop((topologies, sessions, metrics));
                         topologies = open(&store, scope.clone(), checkpoints()).await;
                         sessions = open(&store, scope.clone(), checkpoints()).await;
+                        metrics = open(&store, scope.clone(), checkpoints()).await;
                     }
                     Step::Delete(file) => {
                         if let Some(path) = one_file(dir.path(), file) {

@@ -24,6 +24,7 @@ mod memory_fold;
 mod memory_laws;
 mod memory_patch;
 mod memory_store;
+mod metrics;
 mod oracle;
 #[cfg(feature = "file")]
 mod reading;

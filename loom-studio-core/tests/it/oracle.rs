@@ -30,11 +30,11 @@ impl Dice {
 }
 
 #[derive(Debug, Clone)]
-struct Program {
+pub(crate) struct Program {
     /// In the order of arrival.
-    events: Vec<Value>,
+    pub(crate) events: Vec<Value>,
     /// For each event's id that of the request of the call it belongs to: the answered one for a reply.
-    truth: HashMap<String, Option<String>>,
+    pub(crate) truth: HashMap<String, Option<String>>,
     /// For each event's id that of its run's root.
     roots: HashMap<String, String>,
 }
@@ -152,7 +152,7 @@ impl Simulation {
 }
 
 /// `disorder`: how far an event's arrival strays, in events.
-fn program(seed: u64, runs: u64, has_causes: bool, disorder: u64) -> Program {
+pub(crate) fn program(seed: u64, runs: u64, has_causes: bool, disorder: u64) -> Program {
     let mut simulation = Simulation {
         dice: Dice(seed),
         has_causes,

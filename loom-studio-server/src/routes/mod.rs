@@ -6,6 +6,7 @@ pub(crate) mod filter;
 mod first;
 mod memory;
 mod memory_state;
+mod metrics;
 mod ops;
 mod replay;
 pub(crate) mod runs;
@@ -74,6 +75,7 @@ fn api() -> OpenApiRouter<AppState> {
         .routes(routes!(replay::breakpoints::list, replay::breakpoints::set))
         .routes(routes!(replay::state::show))
         .routes(routes!(replay::state::diff))
+        .routes(routes!(metrics::show))
         .routes(routes!(ops::healthz))
         .routes(routes!(ops::readyz))
         .routes(routes!(ops::metrics))

@@ -9,6 +9,7 @@ mod ingest_legacy;
 mod ingest_v1;
 mod limits;
 mod memory;
+mod metrics;
 mod openapi;
 mod past;
 mod process;

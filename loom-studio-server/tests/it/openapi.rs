@@ -116,6 +116,7 @@ async fn every_described_operation_is_answered() {
         "get /api/state",
         "get /api/runs",
         "get /api/runs/{id}",
+        "get /api/metrics",
         "get /healthz",
         "get /readyz",
         "get /metrics",

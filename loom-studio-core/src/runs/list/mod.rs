@@ -5,6 +5,7 @@ mod keep;
 mod saved;
 mod settle;
 mod summary;
+mod usage;
 
 use std::sync::{Arc, OnceLock};
 
@@ -18,6 +19,9 @@ use crate::ids::Seq;
 use crate::projection::{Checkpoint, Projection};
 
 use summary::Summary;
+use usage::UsageKey;
+
+pub use usage::Usage;
 
 /// How much a [`RunList`] remembers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -36,6 +40,8 @@ pub struct RunLimits {
     pub closed: usize,
     /// Runs.
     pub runs: usize,
+    /// Pairs of a node and a model whose tokens are counted.
+    pub usages: usize,
 }
 
 impl Default for RunLimits {
@@ -48,6 +54,7 @@ impl Default for RunLimits {
             traces: 131_072,
             closed: 65_536,
             runs: 50_000,
+            usages: 50_000,
         }
     }
 }
@@ -133,6 +140,8 @@ pub struct RunBounds {
     pub late_events: u64,
     /// Events that belong to no run.
     pub outside: u64,
+    /// Reports of tokens by a node and model there was no room for.
+    pub usages_left_out: u64,
 }
 
 /// An event that is not placed yet.
@@ -140,6 +149,8 @@ pub struct RunBounds {
 struct Fresh {
     fact: Fact,
     tokens: Option<Tokens>,
+    /// The model that used them.
+    model: Option<Arc<str>>,
     is_node_error: bool,
     has_inner_error: bool,
     /// The record that said it was blocked.
@@ -224,6 +235,7 @@ pub struct RunList {
     /// Hashes of sessions that report causes, and of nodes whose open calls were forgotten.
     closed: OrdSet<u64>,
     runs: OrdMap<u64, Arc<Summary>>,
+    usage: OrdMap<UsageKey, (Tokens, u64)>,
     /// Runs that became part of others.
     moved: OrdMap<u64, u64>,
     settled_until: Timestamp,
@@ -337,8 +349,10 @@ impl Projection for RunList {
             Record::Event(event) => {
                 let fact = Fact::of(event);
                 self.bounds.late_events += u64::from(fact.time < self.settled_until);
+                let tokens = Tokens::of(event);
                 self.fresh.push_back(Fresh {
-                    tokens: Tokens::of(event),
+                    model: tokens.and_then(|_| Tokens::model_of(event)),
+                    tokens,
                     has_inner_error: event.outcome() == Outcome::Ok
                         && state::has_inner_error(event),
                     is_node_error: &**event.kind() == "node.error",
@@ -369,7 +383,7 @@ impl Projection for RunList {
 }
 
 impl Checkpoint for RunList {
-    const FORMAT: &'static str = "runs-1";
+    const FORMAT: &'static str = "runs-2";
 
     fn save(&self) -> Vec<u8> {
         saved::save(self)

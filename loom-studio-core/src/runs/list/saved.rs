@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::keep::{context_hash, id_hash};
 use super::summary::{Root, Summary};
+use super::usage::UsageKey;
 use super::{End, Fresh, RunBounds, RunLimits, RunList, Settled, Wanting};
 use crate::causality::{Fact, Role};
 use crate::clock::Timestamp;
@@ -38,6 +39,7 @@ struct SavedFact {
 struct SavedFresh {
     fact: SavedFact,
     tokens: Option<[Option<u64>; 5]>,
+    model: Option<Text>,
     is_node_error: bool,
     has_inner_error: bool,
     blocked_by: Option<u64>,
@@ -87,6 +89,15 @@ struct SavedWanting {
 }
 
 #[derive(Serialize, Deserialize)]
+struct SavedUsage {
+    workspace: Text,
+    node: Text,
+    model: Option<Text>,
+    tokens: [Option<u64>; 5],
+    reports: u64,
+}
+
+#[derive(Serialize, Deserialize)]
 struct Saved {
     limits: RunLimits,
     texts: Vec<Arc<str>>,
@@ -100,9 +111,10 @@ struct Saved {
     wanted_order: Vec<(u64, u64)>,
     closed: Vec<u64>,
     runs: Vec<SavedRun>,
+    usage: Vec<SavedUsage>,
     moved: Vec<(u64, u64)>,
     settled_until: i64,
-    bounds: [u64; 6],
+    bounds: [u64; 7],
     through: u64,
 }
 
@@ -190,6 +202,7 @@ pub(super) fn save(list: &RunList) -> Vec<u8> {
     let fresh = list.fresh.iter().map(|fresh| SavedFresh {
         fact: texts.fact(&fresh.fact),
         tokens: fresh.tokens.map(Tokens::figures),
+        model: fresh.model.as_ref().map(|model| texts.of(model)),
         is_node_error: fresh.is_node_error,
         has_inner_error: fresh.has_inner_error,
         blocked_by: fresh.blocked_by.map(|seq| seq.0),
@@ -214,6 +227,15 @@ pub(super) fn save(list: &RunList) -> Vec<u8> {
     let wanted = wanted.collect();
     let runs = list.runs.iter().map(|(key, run)| texts.run(*key, run));
     let runs = runs.collect();
+    let usage = list.usage.iter();
+    let usage = usage.map(|((workspace, node, model), (tokens, reports))| SavedUsage {
+        workspace: texts.of(workspace),
+        node: texts.node(node),
+        model: model.as_ref().map(|model| texts.of(model)),
+        tokens: tokens.figures(),
+        reports: *reports,
+    });
+    let usage = usage.collect();
     let saved = Saved {
         limits: list.limits,
         fresh,
@@ -230,6 +252,7 @@ pub(super) fn save(list: &RunList) -> Vec<u8> {
         wanted_order: list.wanted_order.iter().copied().collect(),
         closed: list.closed.iter().copied().collect(),
         runs,
+        usage,
         moved: list
             .moved
             .iter()
@@ -245,6 +268,7 @@ pub(super) fn save(list: &RunList) -> Vec<u8> {
                 b.forgotten_references,
                 b.late_events,
                 b.outside,
+                b.usages_left_out,
             ]
         },
         through: list.through.0,
@@ -306,6 +330,10 @@ impl Known {
         Some(Fresh {
             fact: self.fact(&saved.fact)?,
             tokens: saved.tokens.map(Tokens::of_figures),
+            model: match saved.model {
+                Some(model) => Some(self.text(model)?),
+                None => None,
+            },
             is_node_error: saved.is_node_error,
             has_inner_error: saved.has_inner_error,
             blocked_by: saved.blocked_by.map(Seq),
@@ -353,6 +381,15 @@ impl Known {
         Some((saved.key, Arc::new(summary)))
     }
 
+    fn usage(&self, saved: &SavedUsage) -> Option<(UsageKey, (Tokens, u64))> {
+        let model = match saved.model {
+            Some(model) => Some(self.text(model)?),
+            None => None,
+        };
+        let key = (self.text(saved.workspace)?, self.node(saved.node)?, model);
+        Some((key, (Tokens::of_figures(saved.tokens), saved.reports)))
+    }
+
     fn wanting(&self, saved: &SavedWanting) -> Option<((u64, u64), Wanting)> {
         let wanting = Wanting {
             run: saved.run,
@@ -381,6 +418,7 @@ pub(super) fn restore(bytes: &[u8]) -> Option<RunList> {
         Some((key, call.fact.seq.0))
     });
     let wanted = saved.wanted.iter().map(|wanting| known.wanting(wanting));
+    let usage = saved.usage.iter().map(|usage| known.usage(usage));
     let runs = saved.runs.into_iter().map(|run| known.run(run));
     Some(RunList {
         limits: saved.limits,
@@ -399,10 +437,19 @@ pub(super) fn restore(bytes: &[u8]) -> Option<RunList> {
         wanted_order: saved.wanted_order.into_iter().collect(),
         closed: saved.closed.into_iter().collect(),
         runs: runs.collect::<Option<_>>()?,
+        usage: usage.collect::<Option<_>>()?,
         moved: saved.moved.into_iter().collect(),
         settled_until: Timestamp::from_nanos(saved.settled_until),
         bounds: {
-            let [runs, calls, open_calls, references, late_events, outside] = saved.bounds;
+            let [
+                runs,
+                calls,
+                open_calls,
+                references,
+                late_events,
+                outside,
+                usages_left_out,
+            ] = saved.bounds;
             RunBounds {
                 forgotten_runs: runs,
                 forgotten_calls: calls,
@@ -410,6 +457,7 @@ pub(super) fn restore(bytes: &[u8]) -> Option<RunList> {
                 forgotten_references: references,
                 late_events,
                 outside,
+                usages_left_out,
             }
         },
         through: Seq(saved.through),

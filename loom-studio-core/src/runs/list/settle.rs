@@ -369,6 +369,7 @@ impl RunList {
         if is_reply && (is_known || call.is_none()) {
             return;
         }
+        self.use_tokens(fresh);
         let group = step.groups.of(index);
         if let Some(run) = step.run_of.get(&group).copied()
             && let Some(summary) = self.summary(run)
