@@ -49,6 +49,57 @@ export interface components {
             path: string;
             written: components["schemas"]["OriginDto"];
         };
+        /** @description A node on critical paths. */
+        BottleneckDto: {
+            /**
+             * Format: int64
+             * @description Calls to it on critical paths.
+             */
+            calls: number;
+            /**
+             * Format: int64
+             * @description Time on critical paths spent in calls to it.
+             */
+            critical_nanos: number;
+            /**
+             * Format: int64
+             * @description The part of it in which a caller waited although the call had ended in an error it never heard.
+             */
+            in_vain_nanos: number;
+            node: string;
+            /**
+             * Format: int64
+             * @description Runs on whose critical path it is.
+             */
+            runs: number;
+            /**
+             * Format: double
+             * @description Of all critical paths, 0 to 1.
+             */
+            share: number;
+            /** @description What it is; `null` when nothing is known of it. */
+            type?: string | null;
+        };
+        /** @description Where the time of runs went. */
+        BottlenecksDto: {
+            /**
+             * Format: int64
+             * @description The length of all critical paths.
+             */
+            critical_nanos: number;
+            /** @description The most time first. */
+            nodes: components["schemas"]["BottleneckDto"][];
+            /**
+             * Format: int64
+             * @description The runs that were looked at: the newest finished ones.
+             */
+            runs: number;
+            /**
+             * Format: int64
+             * @description Finished runs that were not.
+             */
+            runs_left_out: number;
+        };
         /** @description What the list of runs, over all workspaces, has had to let go of. */
         BoundsDto: {
             /**
@@ -92,6 +143,41 @@ export interface components {
         /** @description The breakpoints of a session. */
         Breakpoints: {
             breakpoints: components["schemas"]["BreakpointDto"][];
+        };
+        /** @description Calls by how they ended. */
+        CallCountsDto: {
+            /** Format: int64 */
+            answered: number;
+            /**
+             * Format: int64
+             * @description Stopped by an interceptor.
+             */
+            blocked: number;
+            /**
+             * Format: int64
+             * @description Of the answered: with an error.
+             */
+            failed: number;
+            /**
+             * Format: int64
+             * @description Of the answered: without an error, when the caller had given up.
+             */
+            late: number;
+            /**
+             * Format: int64
+             * @description Not answered yet.
+             */
+            open: number;
+            /**
+             * Format: double
+             * @description Failed, late and unanswered calls as a share of answered and unanswered ones; `null` before the first is over.
+             */
+            rate?: number | null;
+            /**
+             * Format: int64
+             * @description Not answered when the caller had given up.
+             */
+            unanswered: number;
         };
         /** @description One call. */
         CallDto: {
@@ -289,6 +375,12 @@ export interface components {
             tier: string;
             /** @description When it was remembered (RFC 3339). */
             timestamp: string;
+        };
+        /** @description How calls ended. */
+        ErrorRatesDto: {
+            /** @description By the node that was called. */
+            by_node: components["schemas"]["NodeCallsDto"][];
+            overall: components["schemas"]["CallCountsDto"];
         };
         /** @description One event with its surroundings. */
         EventDetail: {
@@ -543,6 +635,44 @@ export interface components {
             /** @description How many entries there are to page through. */
             total: number | null;
         };
+        /** @description The figures of a workspace or a part of it. */
+        MetricsDto: {
+            /**
+             * Format: int64
+             * @description The position they are as of.
+             */
+            at: number;
+            bottlenecks: components["schemas"]["BottlenecksDto"];
+            /** @description The store's epoch. */
+            epoch: string;
+            error_rate: components["schemas"]["ErrorRatesDto"];
+            /** @description Whether all matching records up to `at` were read; a session or run that is too large is measured in part. */
+            is_complete: boolean;
+            /**
+             * Format: int64
+             * @description Events about nodes, edges or models there was no room for: figures lack them.
+             */
+            left_out: number;
+            response_times: components["schemas"]["ResponseTimesDto"];
+            throughput?: components["schemas"]["ThroughputDto"] | null;
+            tokens: components["schemas"]["TokenMetricsDto"];
+        };
+        /** @description Response times of a model. */
+        ModelTimesDto: {
+            /**
+             * Format: int64
+             * @description `llm.response` events.
+             */
+            count: number;
+            latency_ms?: components["schemas"]["LatencyDto"] | null;
+            /** @description `null` is what named no model. */
+            model?: string | null;
+        };
+        /** @description Tokens of a model. */
+        ModelTokensDto: components["schemas"]["TokenFiguresDto"] & {
+            /** @description `null` is what named no model. */
+            model?: string | null;
+        };
         /** @description The event the cursor moved over, or why it didn't. */
         Moved: {
             /** @description The breakpoint that stopped a run. */
@@ -557,6 +687,10 @@ export interface components {
             index?: number | null;
             /** @description Events in the session. */
             total?: number | null;
+        };
+        /** @description Calls to a node by how they ended. */
+        NodeCallsDto: components["schemas"]["CallCountsDto"] & {
+            node: string;
         };
         /** @description A node before and after. */
         NodeChange: {
@@ -600,6 +734,20 @@ export interface components {
              * @description The record by which it unregistered; `null` while it is registered or never was.
              */
             unregistered?: number | null;
+        };
+        /** @description Response times of a node. */
+        NodeTimesDto: {
+            /**
+             * Format: int64
+             * @description Calls that were answered.
+             */
+            count: number;
+            latency_ms?: components["schemas"]["LatencyDto"] | null;
+            node: string;
+        };
+        /** @description Tokens of a node. */
+        NodeTokensDto: components["schemas"]["TokenFiguresDto"] & {
+            node: string;
         };
         /** @description An observation of an event. */
         ObservationDto: {
@@ -749,6 +897,15 @@ export interface components {
              * @description Its line, counted from 1.
              */
             line: number;
+        };
+        /** @description From request to reply. */
+        ResponseTimesDto: {
+            /** @description How long models took, as they report it. */
+            by_model: components["schemas"]["ModelTimesDto"][];
+            /** @description By the node that was called. */
+            by_node: components["schemas"]["NodeTimesDto"][];
+            /** @description By what the called node is. */
+            by_type: components["schemas"]["TypeTimesDto"][];
         };
         /** @description The root request of a run. */
         RootDto: {
@@ -971,6 +1128,22 @@ export interface components {
             kind: "cleared";
             tier: string | null;
         };
+        /** @description Events over event time. Buckets without events are left out. */
+        ThroughputDto: {
+            /**
+             * Format: int64
+             * @description The width of each bucket: a millisecond times a power of two.
+             */
+            bucket_nanos: number;
+            /** @description For each bucket its events. */
+            counts: number[];
+            /** @description For each bucket the events that report an error. */
+            errors: number[];
+            /** @description For each bucket how many widths after `start` it begins. */
+            offsets: number[];
+            /** @description When the first bucket begins; `null` without events. */
+            start?: string | null;
+        };
         /** @description One tier of a memory. */
         TierDto: {
             /** @description How many entries it holds. */
@@ -979,6 +1152,35 @@ export interface components {
             reported: {
                 [key: string]: number;
             };
+        };
+        /** @description Tokens; `null` is "not reported". */
+        TokenFiguresDto: {
+            /**
+             * Format: int64
+             * @description The part of the input that came from a cache.
+             */
+            cached?: number | null;
+            /** Format: int64 */
+            input?: number | null;
+            /** Format: int64 */
+            output?: number | null;
+            /**
+             * Format: int64
+             * @description The part of the output that was thought and not said.
+             */
+            reasoning?: number | null;
+            /**
+             * Format: int64
+             * @description Both, as reported, or their sum.
+             */
+            total?: number | null;
+        };
+        /** @description Tokens, each counted once. */
+        TokenMetricsDto: {
+            by_model: components["schemas"]["ModelTokensDto"][];
+            /** @description By the node that reported them. */
+            by_node: components["schemas"]["NodeTokensDto"][];
+            total?: components["schemas"]["TokenFiguresDto"] | null;
         };
         /** @description Tokens; `null` is "not reported". */
         TokensDto: {
@@ -1018,6 +1220,16 @@ export interface components {
              */
             left_out: number;
             nodes: components["schemas"]["NodeDto"][];
+        };
+        /** @description Response times of nodes of one type. */
+        TypeTimesDto: {
+            /**
+             * Format: int64
+             * @description Calls that were answered.
+             */
+            count: number;
+            latency_ms?: components["schemas"]["LatencyDto"] | null;
+            type: string;
         };
         /** @description An event whose call isn't known. */
         UnplacedDto: {
