@@ -24,6 +24,40 @@ async fn the_committed_description_is_the_one_that_is_served() {
     );
 }
 
+/// What the design promises.
+const WANTED: &[&str] = &[
+    "post /events",
+    "get /api/events",
+    "get /api/events/{seq}",
+    "get /api/events/first",
+    "get /api/export",
+    "post /api/replay/create",
+    "get /api/replay/{session_id}",
+    "delete /api/replay/{session_id}",
+    "post /api/replay/{session_id}/step",
+    "post /api/replay/{session_id}/jump",
+    "post /api/replay/{session_id}/run",
+    "post /api/replay/{session_id}/play",
+    "post /api/replay/{session_id}/pause",
+    "get /api/replay/{session_id}/state",
+    "get /api/replay/{session_id}/diff",
+    "get /api/replay/{session_id}/breakpoints",
+    "put /api/replay/{session_id}/breakpoints",
+    "post /api/import",
+    "get /api/topology",
+    "get /api/sessions",
+    "get /api/memory",
+    "get /api/memory/{node_id}",
+    "get /api/state",
+    "get /api/runs",
+    "get /api/runs/{id}",
+    "get /api/metrics",
+    "get /healthz",
+    "get /readyz",
+    "get /metrics",
+    "get /api/openapi.json",
+];
+
 #[tokio::test]
 async fn every_described_operation_is_answered() {
     let server = TestServer::start().await;
@@ -90,38 +124,7 @@ async fn every_described_operation_is_answered() {
             operations.push(format!("{method} {path}"));
         }
     }
-    for wanted in [
-        "post /events",
-        "get /api/events",
-        "get /api/events/{seq}",
-        "get /api/events/first",
-        "get /api/export",
-        "post /api/replay/create",
-        "get /api/replay/{session_id}",
-        "delete /api/replay/{session_id}",
-        "post /api/replay/{session_id}/step",
-        "post /api/replay/{session_id}/jump",
-        "post /api/replay/{session_id}/run",
-        "post /api/replay/{session_id}/play",
-        "post /api/replay/{session_id}/pause",
-        "get /api/replay/{session_id}/state",
-        "get /api/replay/{session_id}/diff",
-        "get /api/replay/{session_id}/breakpoints",
-        "put /api/replay/{session_id}/breakpoints",
-        "post /api/import",
-        "get /api/topology",
-        "get /api/sessions",
-        "get /api/memory",
-        "get /api/memory/{node_id}",
-        "get /api/state",
-        "get /api/runs",
-        "get /api/runs/{id}",
-        "get /api/metrics",
-        "get /healthz",
-        "get /readyz",
-        "get /metrics",
-        "get /api/openapi.json",
-    ] {
+    for wanted in WANTED {
         assert!(
             operations.iter().any(|known| known == wanted),
             "{wanted} is not described"
