@@ -7,7 +7,7 @@ use loom_studio_core::{
     CallStatus, Error, ErrorKind, EventStore, History, Link, Parent, Pattern, Result, Run, RunId,
     RunList, RunTree, Seq, StoredRecord, Timestamp, TraceId, Trust, call_tree, read_records,
 };
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 
 use crate::dto::runs::{RunDetail, RunDto, RunsPage};
 
@@ -64,6 +64,9 @@ async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> 
     })
 }
 
+/// Lists of the past that are folded at a time. Each holds a thread for blocking work while it waits for others of them, so there must be far fewer than threads.
+static PAST: Semaphore = Semaphore::const_new(2);
+
 /// The state of a history at its head, or at a position before it.
 pub(crate) async fn list_at(
     history: &Arc<History<RunList>>,
@@ -74,9 +77,15 @@ pub(crate) async fn list_at(
         // Even a look at the head waits while events are being placed.
         None => aside(move || history.head()).await,
         Some(at) => {
+            let closing = |_| Error::new(ErrorKind::Closed, "the server is shutting down");
+            let turn = PAST.acquire().await.map_err(closing)?;
             let runtime = tokio::runtime::Handle::current();
-            let past = aside(move || runtime.block_on(history.at(at))).await?;
-            past.map(Arc::new)
+            let past = aside(move || {
+                // Kept until it is done, also when nobody waits for it any more.
+                let _turn = turn;
+                runtime.block_on(history.at(at))
+            });
+            past.await?.map(Arc::new)
         }
     }
 }
@@ -256,7 +265,7 @@ pub(crate) struct Tree {
 /// Builds trees, one at a time, and keeps the last.
 #[derive(Debug, Default)]
 pub(crate) struct Trees {
-    kept: Mutex<VecDeque<Kept>>,
+    kept: Arc<Mutex<VecDeque<Kept>>>,
 }
 
 #[derive(Debug)]
@@ -305,7 +314,7 @@ impl Trees {
             let message = "the events of the run were deleted by retention";
             return Err(Error::new(ErrorKind::Gone, message));
         }
-        let mut kept = self.kept.lock().await;
+        let mut kept = Arc::clone(&self.kept).lock_owned().await;
         let known = kept.iter().position(|kept| {
             kept.tree.deleted == deleted as u64 && kept.members == members && kept.holds_at(now)
         });
@@ -315,7 +324,8 @@ impl Trees {
             return Ok(tree);
         }
         let records = read_records(store, members).await?;
-        let tree = aside(move || call_tree(&records, now)).await?;
+        // The lock goes along: a request that is dropped leaves a tree behind that is still being built, and it counts as the one.
+        let (tree, mut kept) = aside(move || (call_tree(&records, now), kept)).await?;
         let tree = Arc::new(Tree {
             tree,
             deleted: deleted as u64,

@@ -436,3 +436,37 @@ fn a_batch_that_meets_damage_is_not_stored_in_part() {
         assert_eq!(store.stats().await.unwrap().last_seq, next);
     });
 }
+
+/// CRC-32 (IEEE 802.3), bit by bit.
+fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(u32::MAX, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
+            (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg())
+        })
+    })
+}
+
+#[test]
+fn a_sound_frame_that_holds_no_records_is_damage_and_no_torn_write() {
+    const HEADER: usize = 60;
+    let (mut files, _) = store_files();
+    let name = logs(&files).pop().unwrap();
+    let log = files.get_mut(&name).unwrap();
+    let last = last_place(log, b"LSF1");
+    let header = &mut log[last..last + HEADER];
+    assert_eq!(header[56..60], crc32(&header[..56]).to_le_bytes());
+    // One record more than the block has.
+    header[24] += 1;
+    let crc = crc32(&header[..56]);
+    header[56..60].copy_from_slice(&crc.to_le_bytes());
+    let disk = SimDisk::with(&files);
+    let error = open(&disk).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+    assert!(error.to_string().contains(&name), "{error}");
+    assert_eq!(disk.contents().get(&name), files.get(&name));
+}
+
+fn last_place(bytes: &[u8], part: &[u8]) -> usize {
+    let mut places = bytes.windows(part.len());
+    places.rposition(|window| window == part).unwrap()
+}

@@ -7,15 +7,17 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use loom_studio_core::{
-    Bottlenecks, EventFilter, Measured, NodeId, Pattern, RunId, Seq, Timestamp, bottlenecks,
-    call_tree, measure, read_records,
+    Bottlenecks, Error, ErrorKind, EventFilter, Measured, NodeId, Pattern, RunId, RunList, Seq,
+    Timestamp, bottlenecks, call_tree, measure, read_records,
 };
 use serde::Deserialize;
+use tokio::sync::Semaphore;
 use utoipa::IntoParams;
 
 use crate::dto::metrics::MetricsDto;
 use crate::error::{ApiError, Problem};
 use crate::http::security::Workspace;
+use crate::runs::list_at;
 use crate::state::AppState;
 
 /// Records of a session or run that are measured at most.
@@ -38,6 +40,9 @@ pub(super) struct MetricsQuery {
     #[serde(rename = "workspace")]
     _workspace: Option<String>,
 }
+
+/// Answers that are worked out at a time: each may read and fold many records.
+static WORKING: Semaphore = Semaphore::const_new(2);
 
 /// What the figures are of, and the records behind them.
 struct Scope {
@@ -72,6 +77,8 @@ pub(super) async fn show(
     let session: Option<Pattern> = session.and_then(|session| session.parse().ok());
     let node = query.node_id.filter(|node| !node.is_empty());
     let node = node.as_deref().map(NodeId::new);
+    let closing = |_| Error::new(ErrorKind::Closed, "the server is shutting down");
+    let _turn = WORKING.acquire().await.map_err(closing)?;
     let scope = match (query.run_id, session) {
         (Some(_), Some(_)) => {
             let detail = "session_id and run_id exclude each other";
@@ -103,7 +110,7 @@ async fn of_everything(
     live.reach_runs(at).await?;
     let measured = Measured {
         topologies: live.topologies.at(at).await?,
-        runs: live.runs.at(at).await?,
+        runs: RunList::clone(&*list_at(&live.runs, (at < head).then_some(at)).await?),
         metrics: live.metrics.at(at).await?,
     };
     scope(state, workspace, measured, at, at >= head, true).await
@@ -143,16 +150,24 @@ async fn of_run(
     head: Seq,
 ) -> Result<Scope, ApiError> {
     state.live.reach_runs(at).await?;
-    let list = state.live.runs.at(at).await?;
+    let list = list_at(&state.live.runs, (at < head).then_some(at)).await?;
     let mut members = list.members(workspace, run.0);
     if list.find(workspace, run.0) != Some(run) {
         let detail = format!("there is no run {run}");
         return Err(ApiError::new(StatusCode::NOT_FOUND, "not_found", detail));
     }
-    let is_complete = members.len() <= MAX_RECORDS;
+    let first = state.store.stats().await?.first_seq;
+    let deleted = members.partition_point(|seq| *seq < first);
+    if deleted == members.len() {
+        let message = "the events of the run were deleted by retention";
+        return Err(Error::new(ErrorKind::Gone, message).into());
+    }
+    members.drain(..deleted);
+    let is_complete = deleted == 0 && members.len() <= MAX_RECORDS;
+    let is_cut = members.len() > MAX_RECORDS;
     members.truncate(MAX_RECORDS);
     let at = match members.last() {
-        Some(newest) if !is_complete => *newest,
+        Some(newest) if is_cut => *newest,
         _ => at,
     };
     let records = read_records(&*state.store, &members).await?;

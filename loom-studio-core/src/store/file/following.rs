@@ -43,7 +43,11 @@ impl TailSource for Shared {
                 break;
             };
             let block = self.blocks.block(&segment, &frame, rows)?;
-            for index in (row - frame.first_row) as usize..block.len() {
+            let first_index = (row - frame.first_row) as usize;
+            if first_index >= block.len() {
+                return Err(segment::damaged(segment.first_seq, frame.body_offset));
+            }
+            for index in first_index..block.len() {
                 if next > durable || records.len() >= max_records || bytes >= READ_BYTES {
                     break;
                 }

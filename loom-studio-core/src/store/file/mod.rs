@@ -200,7 +200,7 @@ impl FileStore {
         shared.blocks.set_helpers(helpers);
         let writing = spawn("loom-studio-write", move || writer.run())?;
         Ok(Self {
-            space: Arc::new(Semaphore::new(options.max_pending_bytes as usize)),
+            space: Arc::new(Semaphore::new(options.max_pending_bytes.max(1) as usize)),
             shared,
             path: path.to_owned(),
             report,
@@ -311,7 +311,7 @@ impl EventStore for FileStore {
         // The semaphore is fair, so batches keep the order in which they asked.
         let permits = u32::try_from(bytes)
             .unwrap_or(u32::MAX)
-            .clamp(1, self.shared.options.max_pending_bytes);
+            .clamp(1, self.shared.options.max_pending_bytes.max(1));
         let closed = || Error::new(ErrorKind::Closed, "the store was closed");
         let permit = Arc::clone(&self.space)
             .acquire_many_owned(permits)

@@ -102,7 +102,7 @@ impl Selected {
                 let seq = !inverted;
                 0..part.until.min(narrow(seq.checked_sub(first_seq)?))
             }
-            Some((_, seq)) => narrow((seq + 1).saturating_sub(first_seq))..part.until,
+            Some((_, seq)) => narrow(seq.saturating_add(1).saturating_sub(first_seq))..part.until,
         };
         (!range.is_empty()).then_some(range)
     }

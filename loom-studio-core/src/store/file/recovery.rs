@@ -157,6 +157,11 @@ pub(super) fn scan(
     }
     let mut scan = Scan::new(file, first_seq, hasher, len);
     while scan.frames().map_err(cannot_read)? {}
+    if let Some(offset) = scan.unreadable {
+        return Err(corrupt(format!(
+            "{name} is damaged at byte {offset}: the checksums are right, and what they are of is no block. Nothing was changed"
+        )));
+    }
     let torn_bytes = scan.check_rest(&name).map_err(cannot_read)??;
     Ok(Some(scan.finish(torn_bytes)))
 }
@@ -177,6 +182,8 @@ struct Scan<'a> {
     /// Frames of the group under way: they count once its last frame is seen.
     open: Vec<(FrameEntry, Vec<PendingRow>)>,
     open_group: u64,
+    /// Where a frame stands that passes its checks and holds no records. A crash can't make one.
+    unreadable: Option<u64>,
 }
 
 impl<'a> Scan<'a> {
@@ -200,6 +207,7 @@ impl<'a> Scan<'a> {
             next_seq: first_seq,
             open: Vec::new(),
             open_group: 1,
+            unreadable: None,
         }
     }
 
@@ -223,6 +231,7 @@ impl<'a> Scan<'a> {
         }
         for ((header, _), records) in frames.iter().zip(records_of(&frames)) {
             let Some(records) = records else {
+                self.unreadable = Some(self.offset);
                 return Ok(false);
             };
             self.take(header, &records);

@@ -1,8 +1,8 @@
 //! Deleting whole segments from the front.
 
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 
 use super::recovery::failed;
 use super::segment::{Segment, SegmentIndex, index_name, log_name};
@@ -58,9 +58,15 @@ fn plan(shared: &Shared, policy: &RetainPolicy, oldest: Option<i64>) -> (u64, bo
 /// Deletes the segments that end before a position, but never the one that is written to.
 pub(super) fn delete_before(shared: &Shared, first: u64) -> Result<Retained> {
     let mut deleted_records = 0;
-    while let Some(segment) = ended(shared, first) {
-        deleted_records += u64::from(segment.rows());
-        delete(shared, segment.first_seq)?;
+    {
+        let is_unsynced = &mut *shared
+            .has_unsynced_deletion
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        while let Some(segment) = ended(shared, first) {
+            delete(shared, segment.first_seq, is_unsynced)?;
+            deleted_records += u64::from(segment.rows());
+        }
     }
     shared
         .counters
@@ -97,9 +103,9 @@ fn bytes_of(segment: &Segment) -> u64 {
 
 /// Deletes a segment's files, then hides it. Not before the deletion of the one in front is durable: a power cut must not bring that back alone. A failed deletion leaves it in place for the next run, and a crash in between leaves files that the next open takes up again:
 /// there is never a hole in front of a segment that stays. Readers in flight keep the open file.
-fn delete(shared: &Shared, first_seq: u64) -> Result<()> {
+fn delete(shared: &Shared, first_seq: u64, is_unsynced: &mut bool) -> Result<()> {
     let cannot = |error| failed(&format!("cannot delete {}", log_name(first_seq)), error);
-    if shared.has_unsynced_deletion.swap(true, Ordering::Relaxed) {
+    if std::mem::replace(is_unsynced, true) {
         shared.disk.sync_dir().map_err(cannot)?;
     }
     for name in [index_name(first_seq), log_name(first_seq)] {
@@ -120,6 +126,6 @@ fn delete(shared: &Shared, first_seq: u64) -> Result<()> {
         state.unsealed.remove(&first_seq);
     }
     shared.disk.sync_dir().map_err(cannot)?;
-    shared.has_unsynced_deletion.store(false, Ordering::Relaxed);
+    *is_unsynced = false;
     Ok(())
 }

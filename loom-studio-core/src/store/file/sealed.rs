@@ -482,7 +482,10 @@ impl SealedIndex {
         let Some(value) = self.value(field, text).filter(|_| self.is_sound(BITMAPS)) else {
             return 0;
         };
-        cardinality(self.bytes_at(&value.bitmap.range)).unwrap_or(0)
+        let count = cardinality(self.bytes_at(&value.bitmap.range));
+        self.has_bad_bitmap
+            .fetch_or(count.is_none(), Ordering::AcqRel);
+        count.unwrap_or(0)
     }
 
     fn frames(&self) -> &[[u8; FRAME_BYTES]] {

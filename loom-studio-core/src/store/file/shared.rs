@@ -43,7 +43,8 @@ pub(super) struct Shared {
     wake: Condvar,
     durable: AtomicU64,
     /// Retention has deleted files, and the directory is not synced since.
-    pub(super) has_unsynced_deletion: AtomicBool,
+    /// Whether the last deletion may not be durable. Held while segments are deleted: one at a time.
+    pub(super) has_unsynced_deletion: Mutex<bool>,
     head: Mutex<Option<watch::Sender<Seq>>>,
     full: SyncSender<Option<Arc<Segment>>>,
     full_queue: Mutex<Receiver<Option<Arc<Segment>>>>,
@@ -120,7 +121,7 @@ impl Shared {
             pending: Mutex::new(Pending::new(next_seq, options.block_bytes, Hasher(epoch.0))),
             wake: Condvar::new(),
             durable: AtomicU64::new(next_seq - 1),
-            has_unsynced_deletion: AtomicBool::new(false),
+            has_unsynced_deletion: Mutex::new(false),
             head: Mutex::new(Some(head)),
             full,
             full_queue: Mutex::new(full_queue),
@@ -364,7 +365,10 @@ impl Shared {
             return Ok(());
         };
         let scanned = recovery::scan(&*damaged.file, first_seq, self.epoch, self.hasher)?;
-        let scanned = scanned.filter(|scanned| scanned.end == damaged.meta().log_bytes);
+        let is_all = |scanned: &recovery::Scanned| {
+            scanned.end == damaged.meta().log_bytes && scanned.tail.index.rows() == damaged.rows()
+        };
+        let scanned = scanned.filter(is_all);
         let scanned = scanned.ok_or_else(|| segment::damaged(first_seq, 0))?;
         let rebuilt = Arc::new(Segment {
             first_seq,
@@ -522,7 +526,11 @@ impl Shared {
                     && **event.source() == *source
                     && **event.workspace() == *workspace
                 {
-                    return self.stored(seq);
+                    match self.stored(seq) {
+                        // Retention was faster: it isn't stored any more.
+                        Err(error) if error.kind() == ErrorKind::Gone => {}
+                        found => return found,
+                    }
                 }
             }
         }

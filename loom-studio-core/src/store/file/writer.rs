@@ -120,10 +120,15 @@ impl Writer {
                 None if pending.closing => return None,
                 None => Duration::MAX,
             };
-            if wait.is_zero() {
-                return pending.take();
+            if !wait.is_zero() {
+                pending = self.shared.wait(pending, wait);
+            } else if let Some(group) = pending.take() {
+                return Some(group);
+            } else if pending.closing {
+                return None;
+            } else {
+                pending = self.shared.wait(pending, Duration::MAX);
             }
-            pending = self.shared.wait(pending, wait);
         }
     }
 

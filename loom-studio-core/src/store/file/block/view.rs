@@ -74,7 +74,8 @@ impl Block {
         let lengths = columns.get(Field::Text as usize)?;
         for row in 0..rows {
             let length = u32::try_from(lengths.get(&bytes, row)?).ok()?;
-            start = start.checked_add(length)?;
+            // The least JSON there is of a record is `{}`.
+            start = start.checked_add(length).filter(|_| length >= 2)?;
             starts.push(start);
         }
         let is_whole = start as usize == bytes.len();
