@@ -104,7 +104,7 @@ pub use sessions::{Session, Sessions};
 pub use store::{
     AppendBatch, Appended, Capabilities, Cursor, Delivery, EventFilter, EventQuery, EventStore,
     Health, Incoming, MemoryStore, MemoryStoreOptions, Order, Page, Pattern, Recorded, Rejected,
-    RetainPolicy, Retained, StartAt, StoreStats, StoredEvent, StoredRecord, Subscription, Tail,
+    RetainPolicy, Retained, SeqSet, StartAt, StoreStats, StoredEvent, StoredRecord, Subscription, Tail,
     TailSource, TimeRange, Total,
 };
 #[cfg(feature = "file")]

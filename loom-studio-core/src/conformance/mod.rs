@@ -141,6 +141,7 @@ cases! { $;
         patterns_are_exact_prefix_or_contains,
         any_spelling_of_a_node_finds_it,
         a_time_range_includes_both_ends,
+        a_set_of_positions_narrows_like_a_filter,
         text_is_case_sensitive_and_reads_the_whole_event,
         orders_are_seq_and_time,
         an_answer_as_of_a_position_knows_nothing_later,
@@ -153,6 +154,7 @@ cases! { $;
         an_offset_counts_from_the_cursor,
         a_cursor_stays_good_while_appends_go_on,
         a_cursor_stays_good_after_retention,
+        a_cursor_stays_good_while_its_set_grows,
         a_cursor_belongs_to_one_query,
         a_cursor_belongs_to_one_epoch,
     }

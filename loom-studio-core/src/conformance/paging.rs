@@ -5,7 +5,10 @@ use serde_json::json;
 use super::Factory;
 use super::support::{HERE, ORDERS, Open, all, event_with, events, ids, kind_of};
 use crate::error::ErrorKind;
-use crate::store::{Cursor, EventFilter, EventQuery, Order, Page, Pattern, RetainPolicy, Total};
+use crate::ids::Seq;
+use crate::store::{
+    Cursor, EventFilter, EventQuery, Order, Page, Pattern, RetainPolicy, SeqSet, Total,
+};
 
 /// 60 events whose times repeat and run against the order of arrival, of two types; one workspace of three.
 async fn filled(factory: Factory) -> Open {
@@ -192,6 +195,40 @@ pub async fn a_cursor_stays_good_while_appends_go_on(factory: Factory) {
         if order == Order::SeqDescending {
             assert_eq!(seen, before, "what is new stands before the first page");
         }
+    }
+}
+
+/// "A cursor of a query within a set belongs to the set's name and not to what it holds".
+pub async fn a_cursor_stays_good_while_its_set_grows(factory: Factory) {
+    let open = filled(factory).await;
+    let head = open.store().stats().await.unwrap().last_seq.0;
+    for order in ORDERS {
+        let within = |name: &str, until: u64| EventQuery {
+            within: Some(SeqSet::new(name, (1..=until).map(Seq))),
+            order,
+            limit: 5,
+            ..all(EventFilter::workspace(HERE))
+        };
+        let first = open.page(&within("run", head / 2)).await;
+        let (whole, mut grown) = (within("run", head), within("run", head));
+        grown.cursor.clone_from(&first.next);
+        let expected = open
+            .page(&EventQuery {
+                limit: 1000,
+                ..whole
+            })
+            .await;
+        let last = seqs(std::slice::from_ref(&first)).pop();
+        let rest = seqs(&[expected]);
+        let passed = rest.iter().position(|seq| Some(*seq) == last).unwrap() + 1;
+        let found = seqs(&[open.page(&grown).await]);
+        assert_eq!(found, rest[passed..passed + 5], "{order:?}");
+        let other = EventQuery {
+            cursor: first.next,
+            ..within("another", head)
+        };
+        let refused = kind_of(open.store().query(&other).await);
+        assert_eq!(refused, Some(ErrorKind::Invalid));
     }
 }
 

@@ -7,7 +7,9 @@ use super::{Factory, start};
 use crate::clock::Timestamp;
 use crate::error::ErrorKind;
 use crate::ids::Seq;
-use crate::store::{EventFilter, EventQuery, Incoming, Order, Pattern, TimeRange, Total};
+use crate::store::{
+    EventFilter, EventQuery, Incoming, Order, Page, Pattern, SeqSet, TimeRange, Total,
+};
 
 const TRACE_A: &str = "0af7651916cd43dd8448eb211c80319c";
 const TRACE_B: &str = "0bf7651916cd43dd8448eb211c80319c";
@@ -412,6 +414,87 @@ pub async fn an_answer_as_of_a_position_knows_nothing_later(factory: Factory) {
             {
                 assert_eq!(stored.stamps.published.is_some(), published, "{up_to}");
             }
+        }
+    }
+}
+
+/// "Only those at these positions": in every order, page by page, beside every kind of condition, and counted.
+pub async fn a_set_of_positions_narrows_like_a_filter(factory: Factory) {
+    let open = Open::new(factory).await;
+    let mut items = Vec::new();
+    for number in 0..150_u64 {
+        let members = json!({
+            "type": if number % 2 == 0 { "even" } else { "odd" },
+            "time": format!("2026-01-02T03:{:02}:00Z", (number * 7) % 50),
+            "data": {"text": if number % 3 == 0 { "needle" } else { "hay" }},
+        });
+        items.push(event_with(&format!("e{number}"), members));
+        items.push(observation(&format!("e{number}"), "post", Value::Null));
+    }
+    open.fill(items).await;
+    let sets = [
+        SeqSet::new("none", []),
+        SeqSet::new("beyond", [Seq(100_000)]),
+        // Every record from here to there; observations are no matches.
+        SeqSet::new("dense", (40..=219).map(Seq)),
+        SeqSet::new("sparse", (1..=300).filter(|seq| seq % 7 == 1).map(Seq)),
+    ];
+    let filters = [
+        EventFilter::default(),
+        EventFilter::workspace(HERE),
+        EventFilter::workspace("elsewhere"),
+        EventFilter {
+            kind: exact("even"),
+            ..EventFilter::default()
+        },
+        EventFilter {
+            text: Some("needle".into()),
+            ..EventFilter::default()
+        },
+        EventFilter {
+            id: Some("e42".into()),
+            ..EventFilter::default()
+        },
+    ];
+    for (filter, set) in filters.iter().flat_map(|filter| {
+        let sets = sets.iter();
+        sets.map(move |set| (filter, set))
+    }) {
+        for order in super::support::ORDERS {
+            let whole = EventQuery {
+                order,
+                up_to: Some(Seq(250)),
+                ..all(filter.clone())
+            };
+            let page = open.page(&whole).await;
+            let seqs = |page: &Page| -> Vec<Seq> {
+                let events = page.events.iter();
+                events.map(|stored| stored.event.seq()).collect()
+            };
+            let expected: Vec<Seq> = seqs(&page)
+                .into_iter()
+                .filter(|seq| set.contains(*seq))
+                .collect();
+            let mut query = EventQuery {
+                within: Some(set.clone()),
+                limit: 11,
+                ..whole
+            };
+            let mut found = Vec::new();
+            loop {
+                let page = open.page(&query).await;
+                assert_eq!(
+                    page.total,
+                    Total::Exact(expected.len() as u64),
+                    "{query:?}"
+                );
+                found.extend(seqs(&page));
+                query.cursor = page.next;
+                if query.cursor.is_none() {
+                    break;
+                }
+            }
+            assert_eq!(found, expected, "{query:?}");
         }
     }
 }

@@ -66,6 +66,7 @@ impl Cursor {
 fn fingerprint(query: &EventQuery) -> u64 {
     let EventQuery {
         filter,
+        within,
         order,
         up_to,
         limit: _,
@@ -74,7 +75,10 @@ fn fingerprint(query: &EventQuery) -> u64 {
         max_text_bytes: _,
     } = query;
     let order: Order = *order;
-    let text = format!("{filter:?}{order:?}{up_to:?}");
+    let mut text = format!("{filter:?}{order:?}{up_to:?}");
+    if let Some(set) = within {
+        text.push_str(set.name());
+    }
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     })

@@ -8,6 +8,7 @@ mod index_key;
 mod intern;
 mod memory;
 mod query;
+mod seq_set;
 mod subscribe;
 mod types;
 
@@ -33,6 +34,7 @@ pub use file::{frame, index};
 pub use filter::{EventFilter, Pattern, TimeRange};
 pub use memory::{MemoryStore, MemoryStoreOptions};
 pub use query::{EventQuery, Order, Page, StoredEvent, Total};
+pub use seq_set::SeqSet;
 pub use subscribe::{Delivery, StartAt, Subscription, Tail, TailSource};
 pub use types::{
     AppendBatch, Appended, Capabilities, Health, Incoming, Recorded, Rejected, RetainPolicy,

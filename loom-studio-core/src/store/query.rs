@@ -3,7 +3,7 @@
 use std::str::FromStr;
 use std::sync::Arc;
 
-use super::{Cursor, EventFilter};
+use super::{Cursor, EventFilter, SeqSet};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::event::{Event, Stamps};
@@ -75,6 +75,8 @@ impl FromStr for Order {
 pub struct EventQuery {
     /// Which events.
     pub filter: EventFilter,
+    /// Only those at these positions, such as the events of a run.
+    pub within: Option<SeqSet>,
     /// In which order.
     pub order: Order,
     /// How many at most; at least 1.
@@ -94,6 +96,7 @@ impl Default for EventQuery {
     fn default() -> Self {
         Self {
             filter: EventFilter::default(),
+            within: None,
             order: Order::default(),
             limit: 100,
             offset: 0,

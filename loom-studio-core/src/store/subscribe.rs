@@ -1,5 +1,6 @@
 //! Catch-up, then live: one reader's way along the log.
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -7,10 +8,16 @@ use async_trait::async_trait;
 use futures::Stream;
 use tokio::sync::watch;
 
-use super::EventFilter;
+use super::{EventFilter, SeqSet};
+use crate::condition::Condition;
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::Record;
+use crate::event::{Event, Observation, Record};
 use crate::ids::{Epoch, Seq};
+
+/// Events whose answer to the condition is kept in mind for the observations that follow them.
+const RECENT_ANSWERS: usize = 4096;
+/// Bytes of text tested between two chances for other tasks to run.
+const BYTES_PER_TURN: usize = 1 << 20;
 
 /// Where a subscription begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +76,10 @@ pub struct Subscription {
     head: watch::Receiver<Seq>,
     after: Seq,
     filter: EventFilter,
+    condition: Option<Condition>,
+    within: Option<SeqSet>,
+    /// Whether the condition holds for the last events tested.
+    answers: BTreeMap<Seq, bool>,
 }
 
 impl Subscription {
@@ -106,7 +117,26 @@ impl Subscription {
             head,
             after,
             filter: filter.normalized(),
+            condition: None,
+            within: None,
+            answers: BTreeMap::new(),
         })
+    }
+
+    /// Delivers only events for which a condition holds too, and the observations about them. A condition on `duration` never holds: no duration is known here.
+    ///
+    /// An observation costs a read of its event when that lies more than some thousand tested events back; it matches no more once the event is deleted.
+    #[must_use]
+    pub fn matching(mut self, condition: Condition) -> Self {
+        self.condition = Some(condition);
+        self
+    }
+
+    /// Delivers only events at these positions, and the observations about them.
+    #[must_use]
+    pub fn within(mut self, set: SeqSet) -> Self {
+        self.within = Some(set);
+        self
     }
 
     /// The next records, at most about `max_records`; waits until there is at least one new record, matching or not.
@@ -155,20 +185,76 @@ impl Subscription {
         let gap = (resumed > after.next()).then(|| (after.next(), resumed.previous()));
         let through = tail.records.last().map_or(tail.head, Record::seq);
         let mut observed = tail.observed_matches.iter().copied();
-        let records = tail
-            .records
-            .into_iter()
-            .filter(|record| match record {
-                Record::Event(event) => self.filter.matches(event),
-                Record::Observation(_) => observed.next().unwrap_or(false),
-            })
-            .collect();
+        let mut records = tail.records;
+        records.retain(|record| match record {
+            Record::Event(event) => self.filter.matches(event) && self.contains(event.seq()),
+            Record::Observation(observation) => {
+                observed.next().unwrap_or(false) && self.contains(observation.of)
+            }
+        });
+        if let Some(condition) = self.condition.clone() {
+            records = self.holding(&condition, records).await?;
+        }
         self.after = through;
         Ok(Some(Delivery {
             gap,
             records,
             through,
         }))
+    }
+
+    fn contains(&self, seq: Seq) -> bool {
+        self.within.as_ref().is_none_or(|set| set.contains(seq))
+    }
+
+    /// The records for which the condition holds. Dropped midway it leaves answers behind, which stay true.
+    async fn holding(
+        &mut self,
+        condition: &Condition,
+        records: Vec<Record>,
+    ) -> Result<Vec<Record>> {
+        let (mut held, mut bytes) = (Vec::new(), 0);
+        for record in records {
+            let holds = match &record {
+                Record::Event(event) => {
+                    bytes += event.raw().len();
+                    self.holds(condition, event)
+                }
+                Record::Observation(observation) => self.held(condition, observation).await?,
+            };
+            if bytes >= BYTES_PER_TURN {
+                bytes = 0;
+                tokio::task::yield_now().await;
+            }
+            if holds {
+                held.push(record);
+            }
+        }
+        Ok(held)
+    }
+
+    fn holds(&mut self, condition: &Condition, event: &Event) -> bool {
+        let holds = condition.matches(event, &());
+        self.answers.insert(event.seq(), holds);
+        if self.answers.len() > RECENT_ANSWERS {
+            self.answers.pop_first();
+        }
+        holds
+    }
+
+    /// Whether the condition holds for the observed event.
+    async fn held(&mut self, condition: &Condition, observation: &Observation) -> Result<bool> {
+        if let Some(holds) = self.answers.get(&observation.of) {
+            return Ok(*holds);
+        }
+        let all = EventFilter::default();
+        let before = observation.of.previous();
+        let tail = self.source.read_tail(before, 1, &all).await?;
+        let record = tail.records.into_iter().next();
+        Ok(match record.filter(|record| record.seq() == observation.of) {
+            Some(Record::Event(event)) => self.holds(condition, &event),
+            Some(Record::Observation(_)) | None => false,
+        })
     }
 
     /// The last position delivered, filtered out or skipped.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use memchr::memmem::Finder;
+use roaring::RoaringBitmap;
 
 use super::ordered::{Part, Place, Rank, Selected, rank};
 use super::selection::Selection;
@@ -13,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::ids::Seq;
 use crate::store::cursor::Position;
-use crate::store::{Cursor, EventFilter, EventQuery, Page, StoredEvent, Total};
+use crate::store::{Cursor, EventFilter, EventQuery, Page, SeqSet, StoredEvent, Total};
 
 /// Rows passed over between two chances for other tasks to run.
 const ROWS_PER_TURN: usize = 32_768;
@@ -57,7 +58,18 @@ pub(super) async fn run(shared: &Shared, query: &EventQuery) -> Result<Page> {
     let mut parts = Vec::new();
     for segment in segments.iter().filter(|segment| segment.first_seq <= head) {
         let until = u32::try_from(head - segment.first_seq + 1).unwrap_or(u32::MAX);
-        let (count, rows) = segment.ask(|index| selection.count(index, until));
+        let (count, rows) = match &query.within {
+            None => segment.ask(|index| selection.count(index, until)),
+            Some(set) => {
+                let within = rows_within(set, segment.first_seq, until.min(segment.rows()));
+                if within.is_empty() {
+                    continue;
+                }
+                let rows = segment.ask(|index| selection.rows(index, until));
+                let rows = rows.within(within);
+                (rows.len(), Some(rows))
+            }
+        };
         if count > 0 {
             parts.push(Part {
                 segment: Arc::clone(segment),
@@ -107,6 +119,14 @@ pub(super) async fn run(shared: &Shared, query: &EventQuery) -> Result<Page> {
         epoch,
         head: Seq(head),
     })
+}
+
+/// The rows of a set in a segment of so many rows.
+fn rows_within(set: &SeqSet, first_seq: u64, rows: u32) -> RoaringBitmap {
+    set.from(Seq(first_seq))
+        .map_while(|seq| u32::try_from(seq.0.saturating_sub(first_seq)).ok())
+        .take_while(|row| *row < rows)
+        .collect()
 }
 
 impl Search<'_> {

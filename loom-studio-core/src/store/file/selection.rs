@@ -38,6 +38,17 @@ impl Rows {
         }
     }
 
+    /// Those that are among others, too.
+    pub(super) fn within(self, mut others: RoaringBitmap) -> Self {
+        Self::Set(match self {
+            Self::Before(end) => {
+                others.remove_range(end..);
+                others
+            }
+            Self::Set(rows) => rows & others,
+        })
+    }
+
     /// Visits those in a range.
     pub(super) fn each_in(&self, range: Range<u32>, visit: &mut dyn FnMut(u32)) {
         match self {

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::event::{Event, Record};
 use crate::ids::{Epoch, Seq};
 use crate::store::cursor::Position;
-use crate::store::{Cursor, EventFilter, EventQuery, Page, Total};
+use crate::store::{Cursor, EventFilter, EventQuery, Page, SeqSet, Total};
 
 /// Candidates up to this many are picked out under the lock; more are looked up in a snapshot.
 const PICK_LIMIT: usize = 1024;
@@ -84,15 +84,19 @@ impl Candidates {
                 && filter.time.overlaps(earliest, latest)
                 && query.up_to.is_none_or(|up_to| chunk.first <= up_to)
         };
-        match log.candidates(filter) {
-            Some(seqs) if seqs.len() <= PICK_LIMIT => Self::Picked(
-                seqs.iter()
-                    .filter_map(|seq| log.event(*seq).cloned())
-                    .collect(),
-            ),
-            Some(seqs) => Self::Listed(Snapshot::take(log, wanted), seqs.iter().copied().collect()),
-            None => Self::All(Snapshot::take(log, wanted)),
+        let listed = log.candidates(filter);
+        let length = listed.map_or(u64::MAX, |seqs| seqs.len() as u64);
+        let within = query.within.as_ref().filter(|set| set.len() < length);
+        let seqs: Vec<Seq> = match (within, listed) {
+            (Some(set), _) => set.iter().collect(),
+            (None, Some(seqs)) => seqs.iter().copied().collect(),
+            (None, None) => return Self::All(Snapshot::take(log, wanted)),
+        };
+        if seqs.len() <= PICK_LIMIT {
+            let events = seqs.iter().filter_map(|seq| log.event(*seq).cloned());
+            return Self::Picked(events.collect());
         }
+        Self::Listed(Snapshot::take(log, wanted), seqs)
     }
 
     /// In seq order, or against it.
@@ -144,7 +148,8 @@ pub(super) async fn run(shared: &Shared, epoch: Epoch, query: &EventQuery) -> Re
         let head = query
             .up_to
             .map_or(log.head(), |up_to| up_to.min(log.head()));
-        let counts_all = filter.is_workspace_only() && head == log.head();
+        let counts_all =
+            filter.is_workspace_only() && query.within.is_none() && head == log.head();
         let known_total = counts_all.then(|| log.workspace_events(filter.workspace.as_deref()));
         // Without a need to count, a page in seq order begins where the last one ended.
         let start = after
@@ -179,6 +184,14 @@ pub(super) async fn run(shared: &Shared, epoch: Epoch, query: &EventQuery) -> Re
     })
 }
 
+/// Whether the event is one that the query asks for, but for its text.
+fn is_asked_for(event: &Event, query: &EventQuery, filter: &EventFilter, head: Seq) -> bool {
+    let is_in = |set: &SeqSet| set.contains(event.seq());
+    event.seq() <= head
+        && query.within.as_ref().is_none_or(is_in)
+        && filter.matches_attributes(event)
+}
+
 fn position(event: &Arc<Event>) -> Position {
     Position {
         time: event.time(),
@@ -211,7 +224,7 @@ async fn search(
         if index % TESTS_PER_TURN == TESTS_PER_TURN - 1 {
             tokio::task::yield_now().await;
         }
-        if event.seq() > head || !filter.matches_attributes(event) {
+        if !is_asked_for(event, query, filter, head) {
             continue;
         }
         count += 1;
@@ -296,7 +309,7 @@ async fn text_search(
         if index % TESTS_PER_TURN == TESTS_PER_TURN - 1 {
             tokio::task::yield_now().await;
         }
-        if event.seq() <= head && filter.matches_attributes(event) {
+        if is_asked_for(event, query, filter, head) {
             events.push((query.order.key(event.time(), event.seq()), event));
         }
     }
