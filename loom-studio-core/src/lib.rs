@@ -104,8 +104,8 @@ pub use sessions::{Session, Sessions};
 pub use store::{
     AppendBatch, Appended, Capabilities, Cursor, Delivery, EventFilter, EventQuery, EventStore,
     Health, Incoming, MemoryStore, MemoryStoreOptions, Order, Page, Pattern, Recorded, Rejected,
-    RetainPolicy, Retained, SeqSet, StartAt, StoreStats, StoredEvent, StoredRecord, Subscription, Tail,
-    TailSource, TimeRange, Total,
+    RetainPolicy, Retained, SeqSet, StartAt, StoreStats, StoredEvent, StoredRecord, Subscription,
+    Tail, TailSource, TimeRange, Total,
 };
 #[cfg(feature = "file")]
 pub use store::{Disk, DiskFile, FileStore, FileStoreOptions, OpenReport, VerifyReport, verify};
@@ -113,4 +113,7 @@ pub use topology::{
     CausalTopology, Edge, Evidence, LatencySketch, Node, NodeStatus, NodeType, PendingCall,
     Percentiles, Rule, Topologies, Topology, TopologyInferer,
 };
-pub use transfer::{Export, Exported, Import, ImportOptions, ImportReport, RejectedLine};
+pub use transfer::{
+    Export, ExportFormat, ExportOptions, Exported, Import, ImportOptions, ImportReport,
+    RejectedLine, RunsAt,
+};

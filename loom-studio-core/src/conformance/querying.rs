@@ -467,11 +467,11 @@ pub async fn a_set_of_positions_narrows_like_a_filter(factory: Factory) {
                 ..all(filter.clone())
             };
             let page = open.page(&whole).await;
-            let seqs = |page: &Page| -> Vec<Seq> {
+            let found_in = |page: &Page| -> Vec<Seq> {
                 let events = page.events.iter();
                 events.map(|stored| stored.event.seq()).collect()
             };
-            let expected: Vec<Seq> = seqs(&page)
+            let expected: Vec<Seq> = found_in(&page)
                 .into_iter()
                 .filter(|seq| set.contains(*seq))
                 .collect();
@@ -483,12 +483,8 @@ pub async fn a_set_of_positions_narrows_like_a_filter(factory: Factory) {
             let mut found = Vec::new();
             loop {
                 let page = open.page(&query).await;
-                assert_eq!(
-                    page.total,
-                    Total::Exact(expected.len() as u64),
-                    "{query:?}"
-                );
-                found.extend(seqs(&page));
+                assert_eq!(page.total, Total::Exact(expected.len() as u64), "{query:?}");
+                found.extend(found_in(&page));
                 query.cursor = page.next;
                 if query.cursor.is_none() {
                     break;

@@ -17,6 +17,7 @@ use crate::ids::Seq;
 pub use blame::{Explanation, RunFailure};
 pub use call::{Attached, Call, CallEnd, CallStatus, Parent, RunTree, Unplaced};
 pub use critical_path::{PathStep, Pursuit};
+pub(crate) use list::RunMembers;
 pub use list::{Run, RunBounds, RunLimits, RunList, RunStatus, Usage};
 pub use read::read_records;
 pub use tokens::Tokens;

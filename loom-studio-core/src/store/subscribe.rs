@@ -251,10 +251,12 @@ impl Subscription {
         let before = observation.of.previous();
         let tail = self.source.read_tail(before, 1, &all).await?;
         let record = tail.records.into_iter().next();
-        Ok(match record.filter(|record| record.seq() == observation.of) {
-            Some(Record::Event(event)) => self.holds(condition, &event),
-            Some(Record::Observation(_)) | None => false,
-        })
+        Ok(
+            match record.filter(|record| record.seq() == observation.of) {
+                Some(Record::Event(event)) => self.holds(condition, &event),
+                Some(Record::Observation(_)) | None => false,
+            },
+        )
     }
 
     /// The last position delivered, filtered out or skipped.

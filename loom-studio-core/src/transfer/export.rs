@@ -1,54 +1,86 @@
-//! From the log to lines.
+//! From the log to a file, piece by piece.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::calls::RunsAt;
+use super::chrome::ChromeTrace;
+use super::csv::Csv;
 use super::line;
+use super::selected::Selected;
+use crate::condition::Condition;
 use crate::error::{ErrorKind, Result};
 use crate::event::{Observation, Record};
 use crate::ids::Seq;
-use crate::store::{EventFilter, EventStore, StartAt, Subscription};
+use crate::store::{EventFilter, EventStore, SeqSet};
 
-/// Bytes of lines handed out together, about: a chunk ends with the line that reaches them.
+/// Bytes handed out together, about: a chunk ends with the record that reaches them.
 const CHUNK_BYTES: usize = 256 << 10;
-/// Records read from the store in one step. The store ends a step early when they are large.
-const STEP_RECORDS: usize = 1024;
 /// Events kept in mind, by name alone, for the observations that follow them.
 const RECENT_EVENTS: usize = 4096;
+
+/// What to export, and how. The default is everything, as JSON Lines.
+#[derive(Debug, Clone, Default)]
+pub struct ExportOptions {
+    /// Which events. An observation goes where its event goes.
+    pub filter: EventFilter,
+    /// Only events for which a condition holds. A condition on `duration` never does: no duration is known here.
+    pub condition: Option<Condition>,
+    /// Only events at these positions, such as those of a run. The name of the set stands in the first line.
+    pub within: Option<SeqSet>,
+    /// Nothing after this position; the head when `None`.
+    pub up_to: Option<Seq>,
+    /// The form.
+    pub format: ExportFormat,
+}
+
+/// The form of an export: see `docs/export-format.md`.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub enum ExportFormat {
+    /// Everything, without loss: what an [`Import`](super::Import) takes.
+    #[default]
+    JsonLines,
+    /// A table of the events, with the call each belongs to.
+    Csv(RunsAt),
+    /// Trace Event Format, for Perfetto and other viewers of traces: calls as slices, other events as instants.
+    ChromeTrace(RunsAt),
+}
 
 /// What an export has written so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Exported {
     /// Events.
     pub events: u64,
-    /// Observations.
+    /// Observations; none in a CSV or a trace.
     pub observations: u64,
     /// Observations left out because the observed event is no longer stored: nobody could tell what they are about.
     pub orphans: u64,
     /// Positions that retention or a bound deleted before the export reached them. What was deleted before it began doesn't count.
     pub deleted: u64,
+    /// In a CSV or a trace: requests whose call isn't told, because their run has too many records or is no longer known.
+    pub unknown_calls: u64,
     /// Everything up to here is written, filtered out, or counted above.
     pub through: Seq,
     /// Where the export ends.
     pub target: Seq,
 }
 
-/// The matching part of a log, as lines of JSON: see `docs/export-format.md`.
+/// The matching part of a log as a file: see `docs/export-format.md`.
 ///
 /// It ends at the position that was the head when it began, holds one step of records at a time, and never holds up a writer. Two exports of the same records are equal, byte for byte.
+///
+/// A CSV or a trace also holds the calls of the runs it is passing through: of up to half a million records, some hundred bytes for each. Building a tree of calls takes up to some hundred milliseconds
+/// without a chance for other tasks, so these two belong where that does no harm.
 #[derive(Debug)]
 pub struct Export {
-    store: Arc<dyn EventStore>,
-    subscription: Subscription,
-    filter: EventFilter,
+    selected: Selected,
     /// Read, not written yet.
     waiting: VecDeque<Record>,
-    /// `source` and `id` of the last events written.
-    recent: BTreeMap<Seq, (Arc<str>, Arc<str>)>,
+    writer: Writer,
     exported: Exported,
-    start: Seq,
     phase: Phase,
 }
 
@@ -59,8 +91,15 @@ enum Phase {
     Ended,
 }
 
+#[derive(Debug)]
+enum Writer {
+    Lines(Box<Lines>),
+    Csv(Box<Csv>),
+    ChromeTrace(Box<ChromeTrace>),
+}
+
 impl Export {
-    /// Begins an export of the records that match, up to `up_to` (the head when `None`). An observation matches as in a [`Subscription`].
+    /// Begins an export of the records that match as JSON Lines, up to `up_to` (the head when `None`). An observation matches as in a [`Subscription`](crate::Subscription).
     ///
     /// # Errors
     /// As the store's reads.
@@ -69,28 +108,52 @@ impl Export {
         filter: EventFilter,
         up_to: Option<Seq>,
     ) -> Result<Self> {
-        let head = store.stats().await?.last_seq;
-        let filter = filter.normalized();
-        let subscription = store.subscribe(StartAt::Beginning, filter.clone()).await?;
-        let start = subscription.position();
-        let exported = Exported {
-            through: start,
-            target: up_to.map_or(head, |up_to| up_to.min(head)),
-            ..Exported::default()
+        let options = ExportOptions {
+            filter,
+            up_to,
+            ..ExportOptions::default()
+        };
+        Self::with(store, options).await
+    }
+
+    /// Begins an export.
+    ///
+    /// # Errors
+    /// As the store's reads.
+    pub async fn with(store: Arc<dyn EventStore>, options: ExportOptions) -> Result<Self> {
+        let options = ExportOptions {
+            filter: options.filter.normalized(),
+            ..options
+        };
+        let selected = Selected::new(&store, &options).await?;
+        let (after, target) = (selected.through, selected.target);
+        let range = (after.min(target), target);
+        let writer = match options.format.clone() {
+            ExportFormat::JsonLines => Writer::Lines(Box::new(Lines {
+                store,
+                options,
+                range,
+                recent: BTreeMap::new(),
+            })),
+            ExportFormat::Csv(runs) => Writer::Csv(Box::new(Csv::new(store, runs))),
+            ExportFormat::ChromeTrace(runs) => {
+                Writer::ChromeTrace(Box::new(ChromeTrace::new(store, runs, range)))
+            }
         };
         Ok(Self {
-            store,
-            subscription,
-            filter,
+            exported: Exported {
+                through: after,
+                target,
+                ..Exported::default()
+            },
+            selected,
             waiting: VecDeque::new(),
-            recent: BTreeMap::new(),
-            exported,
-            start,
+            writer,
             phase: Phase::Header,
         })
     }
 
-    /// The next lines, whole ones; `None` after the last. Not cancel-safe: a dropped call may lose lines, so drop the export with it.
+    /// The next piece, of whole lines; `None` after the last. Not cancel-safe: a dropped call may lose lines, so drop the export with it.
     ///
     /// # Errors
     /// As the store's reads. The export can't go on after one.
@@ -98,15 +161,27 @@ impl Export {
         let mut out = String::new();
         if self.phase == Phase::Header {
             self.phase = Phase::Records;
-            let range = (self.start.min(self.exported.target), self.exported.target);
-            line::write_header(&mut out, self.store.epoch(), range, &self.filter);
+            match &self.writer {
+                Writer::Lines(lines) => lines.begin(&mut out),
+                Writer::Csv(_) => Csv::begin(&mut out),
+                Writer::ChromeTrace(_) => ChromeTrace::begin(&mut out),
+            }
         }
         while self.phase == Phase::Records && out.len() < CHUNK_BYTES {
             match self.waiting.pop_front() {
                 Some(record) => self.write(&mut out, &record).await?,
-                None if self.exported.through < self.exported.target => self.read().await?,
+                None if self.selected.through < self.selected.target => {
+                    self.waiting.extend(self.selected.read().await?);
+                    self.exported.through = self.selected.through;
+                    self.exported.deleted = self.selected.deleted;
+                }
                 None => {
-                    line::write_end(&mut out, &self.exported);
+                    self.exported.through = self.selected.target;
+                    match &mut self.writer {
+                        Writer::Lines(_) => line::write_end(&mut out, &self.exported),
+                        Writer::Csv(_) => {}
+                        Writer::ChromeTrace(trace) => trace.end(&mut out, &self.exported),
+                    }
                     self.phase = Phase::Ended;
                 }
             }
@@ -119,35 +194,49 @@ impl Export {
         self.exported
     }
 
-    /// Reads one step.
-    async fn read(&mut self) -> Result<()> {
-        let target = self.exported.target;
-        let left = target.0.saturating_sub(self.exported.through.0);
-        let step = usize::try_from(left)
-            .unwrap_or(STEP_RECORDS)
-            .min(STEP_RECORDS);
-        let Some(delivery) = self.subscription.try_next(step).await? else {
-            self.exported.through = target;
-            return Ok(());
+    async fn write(&mut self, out: &mut String, record: &Record) -> Result<()> {
+        let exported = &mut self.exported;
+        let event = match (&mut self.writer, record) {
+            (Writer::Lines(lines), record) => return lines.write(out, record, exported).await,
+            (_, Record::Observation(_)) => return Ok(()),
+            (_, Record::Event(event)) => event,
         };
-        if let Some((first, last)) = delivery.gap {
-            let last = last.min(target);
-            self.exported.deleted += (last.0 + 1).saturating_sub(first.0);
-        }
-        self.exported.through = delivery.through.min(target);
-        let records = delivery.records.into_iter();
-        self.waiting
-            .extend(records.take_while(|record| record.seq() <= target));
-        // A reader of a store in memory never waits: others get their turn between two steps.
-        tokio::task::yield_now().await;
+        exported.events += 1;
+        let is_known = match &mut self.writer {
+            Writer::Csv(csv) => csv.write(out, event).await?,
+            Writer::ChromeTrace(trace) => trace.write(out, event).await?,
+            Writer::Lines(_) => true,
+        };
+        exported.unknown_calls += u64::from(!is_known);
         Ok(())
     }
+}
 
-    async fn write(&mut self, out: &mut String, record: &Record) -> Result<()> {
+/// Writes JSON Lines.
+#[derive(Debug)]
+struct Lines {
+    store: Arc<dyn EventStore>,
+    options: ExportOptions,
+    range: (Seq, Seq),
+    /// `source` and `id` of the last events written.
+    recent: BTreeMap<Seq, (Arc<str>, Arc<str>)>,
+}
+
+impl Lines {
+    fn begin(&self, out: &mut String) {
+        line::write_header(out, self.store.epoch(), self.range, &self.options);
+    }
+
+    async fn write(
+        &mut self,
+        out: &mut String,
+        record: &Record,
+        exported: &mut Exported,
+    ) -> Result<()> {
         match record {
             Record::Event(event) => {
                 line::write_event(out, event);
-                self.exported.events += 1;
+                exported.events += 1;
                 let key = (Arc::clone(event.source()), Arc::clone(event.id()));
                 self.recent.insert(event.seq(), key);
                 if self.recent.len() > RECENT_EVENTS {
@@ -157,9 +246,9 @@ impl Export {
             Record::Observation(observation) => match self.observed(observation).await? {
                 Some((source, id)) => {
                     line::write_observation(out, observation, &source, &id);
-                    self.exported.observations += 1;
+                    exported.observations += 1;
                 }
-                None => self.exported.orphans += 1,
+                None => exported.orphans += 1,
             },
         }
         Ok(())

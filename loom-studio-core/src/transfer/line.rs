@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::export::Exported;
+use super::export::{ExportOptions, Exported};
 use crate::clock::Timestamp;
 use crate::event::{Event, Observation, Phase, members, text_of};
 use crate::ids::{Epoch, Seq};
-use crate::store::{EventFilter, Pattern, Recorded};
+use crate::store::{Pattern, Recorded, SeqSet};
 
 /// What the first line names.
 const FORMAT: &str = "loom-studio.log";
@@ -18,13 +18,13 @@ const FORMAT: &str = "loom-studio.log";
 const VERSION: u64 = 1;
 
 /// One JSON object under construction. A `String` takes all that is written to it.
-struct Object<'a> {
+pub(super) struct Object<'a> {
     out: &'a mut String,
     is_empty: bool,
 }
 
 impl<'a> Object<'a> {
-    fn new(out: &'a mut String) -> Self {
+    pub(super) fn new(out: &'a mut String) -> Self {
         out.push('{');
         Self {
             out,
@@ -32,7 +32,7 @@ impl<'a> Object<'a> {
         }
     }
 
-    fn name(&mut self, name: &str) -> &mut String {
+    pub(super) fn name(&mut self, name: &str) -> &mut String {
         let comma = if std::mem::take(&mut self.is_empty) {
             ""
         } else {
@@ -42,16 +42,16 @@ impl<'a> Object<'a> {
         self.out
     }
 
-    fn text(&mut self, name: &str, text: &str) {
+    pub(super) fn text(&mut self, name: &str, text: &str) {
         let json = serde_json::Value::from(text).to_string();
         self.name(name).push_str(&json);
     }
 
-    fn number(&mut self, name: &str, number: u64) {
+    pub(super) fn number(&mut self, name: &str, number: u64) {
         let _ = write!(self.name(name), "{number}");
     }
 
-    fn moment(&mut self, name: &str, moment: Timestamp) {
+    pub(super) fn moment(&mut self, name: &str, moment: Timestamp) {
         let _ = write!(self.name(name), "\"{}\"", moment.to_rfc3339());
     }
 
@@ -68,7 +68,7 @@ impl<'a> Object<'a> {
         }
     }
 
-    fn end(self) {
+    pub(super) fn end(self) {
         self.out.push('}');
     }
 }
@@ -77,8 +77,11 @@ pub(super) fn write_header(
     out: &mut String,
     epoch: Epoch,
     range: (Seq, Seq),
-    filter: &EventFilter,
+    selection: &ExportOptions,
 ) {
+    let filter = &selection.filter;
+    let condition = selection.condition.as_ref().map(ToString::to_string);
+    let run = selection.within.as_ref().map(SeqSet::name);
     let mut line = Object::new(out);
     line.text("format", FORMAT);
     line.number("version", VERSION);
@@ -102,6 +105,8 @@ pub(super) fn write_header(
             "causation_id",
             filter.causation_id.as_deref().map(Cow::Borrowed),
         ),
+        ("run", run.map(Cow::Borrowed)),
+        ("where", condition.map(Cow::Owned)),
     ];
     for (name, text) in texts {
         if let Some(text) = text {

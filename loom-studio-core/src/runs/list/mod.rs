@@ -125,6 +125,34 @@ pub struct Run {
     pub tokens: Option<Tokens>,
 }
 
+/// The records of one run, for who walks along the log.
+#[derive(Debug, Clone)]
+pub(crate) struct RunMembers {
+    pub(crate) id: RunId,
+    summary: Arc<Summary>,
+}
+
+impl RunMembers {
+    /// Its first record at a position or behind it.
+    pub(crate) fn next_from(&self, seq: Seq) -> Option<Seq> {
+        let mut members = self.summary.members.iter();
+        members.advance_to(seq.0);
+        members.next().map(Seq)
+    }
+
+    pub(crate) fn last(&self) -> Option<Seq> {
+        self.summary.members.max().map(Seq)
+    }
+
+    pub(crate) fn len(&self) -> u64 {
+        self.summary.members.len()
+    }
+
+    pub(crate) fn seqs(&self) -> Vec<Seq> {
+        self.summary.members.iter().map(Seq).collect()
+    }
+}
+
 /// What a [`RunList`] has had to let go of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RunBounds {
@@ -304,6 +332,20 @@ impl RunList {
         summary.map_or_else(Vec::new, |summary| {
             summary.members.iter().map(Seq).collect()
         })
+    }
+
+    /// The records of every run of every workspace, by the run's first event.
+    pub(crate) fn all_members(&self) -> Vec<RunMembers> {
+        let view = self.view();
+        let members = view.runs.values().filter_map(|summary| {
+            Some(RunMembers {
+                id: summary.id()?,
+                summary: Arc::clone(summary),
+            })
+        });
+        let mut members: Vec<RunMembers> = members.collect();
+        members.sort_by_key(|run| run.next_from(Seq::ZERO));
+        members
     }
 
     /// What had to be let go.

@@ -148,8 +148,7 @@ pub(super) async fn run(shared: &Shared, epoch: Epoch, query: &EventQuery) -> Re
         let head = query
             .up_to
             .map_or(log.head(), |up_to| up_to.min(log.head()));
-        let counts_all =
-            filter.is_workspace_only() && query.within.is_none() && head == log.head();
+        let counts_all = filter.is_workspace_only() && query.within.is_none() && head == log.head();
         let known_total = counts_all.then(|| log.workspace_events(filter.workspace.as_deref()));
         // Without a need to count, a page in seq order begins where the last one ended.
         let start = after
