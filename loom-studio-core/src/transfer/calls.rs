@@ -15,14 +15,15 @@ use crate::store::EventStore;
 
 /// Records of the largest run whose calls are told.
 const MAX_RUN_RECORDS: u64 = 250_000;
-/// Records of all runs whose calls are held at a time.
-const MAX_HELD_RECORDS: u64 = 500_000;
+/// Runs of that size whose calls are held at a time.
+const MAX_HELD_RUNS: u64 = 2;
 
 /// The runs of a log as of a moment, for exports that show calls. Cheap to clone.
 #[derive(Clone)]
 pub struct RunsAt {
     runs: Arc<Vec<RunMembers>>,
     now: Timestamp,
+    max_records: u64,
 }
 
 impl RunsAt {
@@ -31,7 +32,15 @@ impl RunsAt {
         Self {
             runs: Arc::new(list.all_members()),
             now,
+            max_records: MAX_RUN_RECORDS,
         }
+    }
+
+    /// Tells no calls of runs with more records than this, which bounds the memory of an export: it holds the calls of twice as many. Default 250,000.
+    #[must_use]
+    pub fn with_max_records(mut self, max_records: u64) -> Self {
+        self.max_records = max_records;
+        self
     }
 }
 
@@ -160,7 +169,9 @@ impl Calls {
             return Ok(());
         };
         let records = run.len();
-        let fits = records <= MAX_RUN_RECORDS && self.held + records <= MAX_HELD_RECORDS;
+        let most = self.runs.max_records;
+        let most_held = most.saturating_mul(MAX_HELD_RUNS);
+        let fits = records <= most && self.held + records <= most_held;
         let tree = if fits {
             let records = read_records(&*self.store, &run.seqs()).await?;
             Some(call_tree(&records, self.runs.now))

@@ -40,5 +40,6 @@ mod retention;
 #[cfg(feature = "file")]
 mod sim_disk;
 mod transfer;
+mod transfer_formats;
 #[cfg(feature = "file")]
 mod transfer_laws;
