@@ -86,6 +86,11 @@ impl ApiError {
         &self.code
     }
 
+    /// Where in a condition, in UTF-16 code units, and what could stand there.
+    pub(crate) fn place(&self) -> Option<&(usize, Vec<String>)> {
+        self.place.as_ref()
+    }
+
     pub(crate) fn detail(&self) -> &str {
         &self.detail
     }

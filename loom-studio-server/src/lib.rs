@@ -11,6 +11,8 @@ mod dto;
 #[cfg(feature = "http")]
 mod error;
 #[cfg(feature = "http")]
+mod exports;
+#[cfg(feature = "http")]
 mod http;
 #[cfg(feature = "http")]
 mod live;

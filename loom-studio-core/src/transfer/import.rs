@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
-use super::line::Line;
+use super::line::{self, Line};
 use crate::error::{Error, Result};
 use crate::event::RejectCode;
 use crate::store::{AppendBatch, EventStore, Incoming, Recorded};
@@ -177,6 +177,9 @@ impl Import {
     fn keep(&mut self, bytes: &[u8]) -> Result<()> {
         let max_bytes = self.options.max_line_bytes;
         if self.rest.len() + bytes.len() > max_bytes {
+            if let Some(other) = self.other_format(&self.rest) {
+                return Err(other);
+            }
             let line = self.report.lines + 1;
             return Err(Error::invalid(format!(
                 "line {line}: it is longer than {max_bytes} bytes"
@@ -189,6 +192,9 @@ impl Import {
     async fn take_rest(&mut self) -> Result<()> {
         let rest = self.rest.split().freeze();
         if !rest.is_empty() {
+            if let Some(other) = self.other_format(&rest) {
+                return Err(other);
+            }
             // A last line may lack its line feed. If it is none, it was cut off.
             let is_whole = Line::read(&rest).is_ok();
             if !is_whole {
@@ -213,12 +219,26 @@ impl Import {
         }
     }
 
+    /// What is wrong with the first line of an export that can't be imported.
+    fn other_format(&self, line: &[u8]) -> Option<Error> {
+        if !matches!(self.section, Section::Start) {
+            return None;
+        }
+        let format = line::other_format(line)?;
+        Some(Error::invalid(format!(
+            "the input is {format}, which doesn't hold everything; only an export as JSON Lines can be imported (loom-studio export --format jsonl)"
+        )))
+    }
+
     async fn line(&mut self, line: Bytes) -> Result<()> {
         self.report.lines += 1;
         let number = self.report.lines;
         let wrong = |what: String| Error::invalid(format!("line {number}: {what}"));
         if line.trim_ascii().is_empty() {
             return Ok(());
+        }
+        if let Some(other) = self.other_format(&line) {
+            return Err(other);
         }
         let read = Line::read(&line).map_err(wrong)?;
         match (read, &mut self.section) {

@@ -181,6 +181,24 @@ pub(super) fn write_end(out: &mut String, exported: &Exported) {
     out.push('\n');
 }
 
+/// Bytes of a first line that are looked at to tell another format.
+const MAX_SNIFFED_BYTES: usize = 4096;
+
+/// What a first line belongs to, where that is a known format that isn't this one.
+pub(super) fn other_format(line: &[u8]) -> Option<&'static str> {
+    let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
+    let line = line.get(..MAX_SNIFFED_BYTES).unwrap_or(line);
+    let line = line.trim_ascii_start();
+    let has = |part: &str| memchr::memmem::find(line, part.as_bytes()).is_some();
+    match line.first() {
+        Some(b'{') if has("\"traceEvents\":") || has("\"traceEvents\" :") => Some("a Chrome trace"),
+        Some(b'[') if has("\"ph\"") => Some("a Chrome trace"),
+        Some(b's') if line.starts_with(b"seq,time,") => Some("a table (CSV)"),
+        Some(b'"') if line.starts_with(b"\"seq\",\"time\"") => Some("a table (CSV)"),
+        _ => None,
+    }
+}
+
 /// A line of an export, read.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Line {

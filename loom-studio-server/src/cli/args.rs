@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use super::file::Age;
+use crate::exports::Form;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// A real-time visual debugger for Loom agents.
@@ -34,7 +35,7 @@ pub(super) enum Command {
     Stats(StoreArgs),
     /// Check every checksum, record and index of a data directory; exit code 1 when something is wrong
     Verify(StoreArgs),
-    /// Write events to a file or to standard output as JSON Lines, without loss
+    /// Write events to a file or to standard output: as JSON Lines without loss, as a table, or as a trace for Perfetto
     Export(Box<ExportArgs>),
     /// Store what an export holds; what is already there is passed over
     Import(ImportArgs),
@@ -119,8 +120,12 @@ pub(super) struct QueryArgs {
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
 A pattern is exact, a prefix (agent.*) or a part (*tool*). Times are RFC 3339 or epoch seconds.
-The lines are described in docs/export-format.md; jq reads them.")]
+Conditions are described in docs/conditions.md, the formats in docs/export-format.md. What is written with
+--format chrome opens at https://ui.perfetto.dev.")]
 pub(super) struct ExportArgs {
+    /// Write it in this form; only jsonl can be imported
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    pub(super) format: Form,
     /// File to write; a name in .zst is compressed [default: standard output]
     #[arg(short, long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
@@ -154,6 +159,12 @@ pub(super) struct ExportArgs {
     /// With this text somewhere in the event
     #[arg(short, long = "query", value_name = "TEXT")]
     pub(super) q: Option<String>,
+    /// For which this condition holds alone
+    #[arg(long = "where", value_name = "CONDITION")]
+    pub(super) condition: Option<String>,
+    /// Of this run alone: its number, that of an event in it, or a trace id
+    #[arg(long, value_name = "RUN")]
+    pub(super) run: Option<String>,
     #[command(flatten)]
     pub(super) place: PlaceArgs,
 }

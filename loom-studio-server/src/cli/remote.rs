@@ -121,6 +121,9 @@ impl Remote {
             ("start_time", conditions.start_time.as_deref()),
             ("end_time", conditions.end_time.as_deref()),
             ("q", conditions.q.as_deref()),
+            ("where", conditions.condition.as_deref()),
+            ("run_id", args.run.as_deref()),
+            ("format", Some(args.format.name())),
         ];
         let answer = self
             .send("GET", "/api/export", &query, Body::empty())

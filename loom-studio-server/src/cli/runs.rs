@@ -93,12 +93,7 @@ fn row(run: &RunDto) -> Vec<Cell> {
 
 /// `loom-studio show`.
 pub(super) async fn show(args: ShowArgs) -> Result<(), String> {
-    let name = RunName::parse(&args.run).ok_or_else(|| {
-        format!(
-            "{} names no run: expected its number, that of an event in it, or the 32 hexadecimal digits of a trace id",
-            args.run
-        )
-    })?;
+    let name = run_name(&args.run)?;
     let json = if let Some(remote) = server(&args.place)? {
         let query = [("workspace", args.workspace.as_deref())];
         let path = format!("/api/runs/{}", args.run);
@@ -120,7 +115,16 @@ pub(super) async fn show(args: ShowArgs) -> Result<(), String> {
     print(&tree::run(&detail, has_colours()))
 }
 
-fn workspace(named: Option<&str>) -> Arc<str> {
+/// A run as it is named in an argument.
+pub(super) fn run_name(text: &str) -> Result<RunName, String> {
+    RunName::parse(text).ok_or_else(|| {
+        format!(
+            "{text} names no run: expected its number, that of an event in it, or the 32 hexadecimal digits of a trace id"
+        )
+    })
+}
+
+pub(super) fn workspace(named: Option<&str>) -> Arc<str> {
     named.unwrap_or(DEFAULT_WORKSPACE).into()
 }
 
@@ -141,7 +145,11 @@ async fn local(place: &PlaceArgs) -> Result<(Arc<dyn EventStore>, AsOf), String>
     Ok((store, as_of))
 }
 
-async fn runs_of(store: &Arc<dyn EventStore>, path: &Path) -> loom_studio_core::Result<AsOf> {
+/// The runs of a store, with the checkpoints beside it.
+pub(super) async fn runs_of(
+    store: &Arc<dyn EventStore>,
+    path: &Path,
+) -> loom_studio_core::Result<AsOf> {
     let checkpoints = DirCheckpoints::open(&path.join(CHECKPOINTS), store.epoch())?;
     let history = History::open(
         Arc::clone(store),

@@ -8,13 +8,16 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use loom_studio_core::{
-    ErrorKind, EventFilter, EventStore, Export, Exported, FileStore, FileStoreOptions, Import,
-    ImportOptions, ImportReport, RandomIds, SystemClock,
+    ErrorKind, EventFilter, EventStore, Export, ExportOptions, Exported, FileStore,
+    FileStoreOptions, Import, ImportOptions, ImportReport, RandomIds, SeqSet, SystemClock,
 };
 
 use super::args::{ExportArgs, ImportArgs, PlaceArgs};
 use super::remote::Remote;
+use super::runs::{run_name, runs_of, workspace};
 use super::store::{existing_directory, platform_directory, say};
+use crate::error::ApiError;
+use crate::exports::Form;
 use crate::protocol::SubscribeFilter;
 use crate::routes::filter;
 
@@ -32,12 +35,13 @@ pub(super) async fn export(args: ExportArgs) -> Result<(), String> {
         let mut output = Output::create(&args)?;
         let bytes = lines.write_to(&mut output).await?;
         output.finish()?;
-        return report(&format!("{bytes} bytes of lines exported"));
+        return report(&format!("{bytes} bytes exported"));
     }
-    let filter = filter_of(&args)?;
+    let options = options_of(&args)?;
     let path = existing_directory(args.place.store.clone())?;
     let store = open(&path)?;
-    let export = Export::new(store, filter, None)
+    let options = with_runs(&args, options, &store, &path).await?;
+    let export = Export::with(store, options)
         .await
         .map_err(|error| error.to_string())?;
     let mut output = Output::create(&args)?;
@@ -47,11 +51,18 @@ pub(super) async fn export(args: ExportArgs) -> Result<(), String> {
         events,
         observations,
         orphans,
+        unknown_calls,
         ..
     } = exported;
-    report(&format!(
-        "{events} events and {observations} observations exported"
-    ))?;
+    report(&match args.format {
+        Form::JsonLines => format!("{events} events and {observations} observations exported"),
+        Form::Csv | Form::Chrome => format!("{events} events exported"),
+    })?;
+    if unknown_calls > 0 {
+        report(&format!(
+            "{unknown_calls} requests are without their calls: their runs have more than 250,000 records, or are no longer known"
+        ))?;
+    }
     if orphans > 0 {
         report(&format!(
             "{orphans} observations were left out: the events they are about have been deleted"
@@ -74,14 +85,45 @@ async fn write(mut export: Export, output: &mut Output) -> Result<Exported, Stri
     Ok(export.exported())
 }
 
-fn filter_of(args: &ExportArgs) -> Result<EventFilter, String> {
+fn options_of(args: &ExportArgs) -> Result<ExportOptions, String> {
     let workspace = args.workspace.as_deref().unwrap_or_default();
-    let filter = filter::read(&workspace.into(), &conditions(args))
-        .map_err(|error| error.detail().to_owned())?;
-    Ok(EventFilter {
-        workspace: args.workspace.as_deref().map(Into::into),
-        ..filter
+    let conditions = conditions(args);
+    let refused = |error: ApiError| error.detail().to_owned();
+    let filter = filter::read(&workspace.into(), &conditions).map_err(refused)?;
+    let condition = filter::condition(conditions.condition.as_deref()).map_err(refused)?;
+    Ok(ExportOptions {
+        filter: EventFilter {
+            workspace: args.workspace.as_deref().map(Into::into),
+            ..filter
+        },
+        condition,
+        ..ExportOptions::default()
     })
+}
+
+/// The options with what is known of runs, where they ask for it.
+async fn with_runs(
+    args: &ExportArgs,
+    mut options: ExportOptions,
+    store: &Arc<dyn EventStore>,
+    path: &Path,
+) -> Result<ExportOptions, String> {
+    if args.run.is_none() && args.format == Form::JsonLines {
+        return Ok(options);
+    }
+    let failed = |error: loom_studio_core::Error| error.to_string();
+    let as_of = runs_of(store, path).await.map_err(failed)?;
+    if let Some(run) = &args.run {
+        let workspace = workspace(args.workspace.as_deref());
+        let found = as_of.find(&workspace, run_name(run)?).await;
+        let found = found
+            .map_err(failed)?
+            .ok_or_else(|| format!("{run} is part of no run in {workspace}"))?;
+        options.within = Some(SeqSet::new(found.run.id.to_string(), found.members));
+    }
+    options.up_to = Some(as_of.at);
+    options.format = args.format.of(as_of).await.map_err(failed)?;
+    Ok(options)
 }
 
 pub(super) fn conditions(args: &ExportArgs) -> SubscribeFilter {
@@ -93,6 +135,7 @@ pub(super) fn conditions(args: &ExportArgs) -> SubscribeFilter {
         start_time: args.start_time.clone(),
         end_time: args.end_time.clone(),
         q: args.q.clone(),
+        condition: args.condition.clone(),
     }
 }
 

@@ -5,6 +5,10 @@ use serde::{Deserialize, Serialize};
 /// What a viewer sends.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "frames are read one at a time and followed at once"
+)]
 pub enum ClientFrame {
     /// Begins a subscription, in place of the one before.
     Subscribe {
@@ -97,6 +101,9 @@ pub struct SubscribeFilter {
     /// A substring of the JSON text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub q: Option<String>,
+    /// A condition, as docs/conditions.md has it; `duration` is not known here.
+    #[serde(default, rename = "where", skip_serializing_if = "Option::is_none")]
+    pub condition: Option<String>,
 }
 
 impl SubscribeFilter {
@@ -296,4 +303,10 @@ pub struct ViewerError {
     pub code: String,
     /// What is wrong, in words.
     pub detail: String,
+    /// With the code `invalid_condition`: where in the condition, in UTF-16 code units.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub position: Option<u64>,
+    /// With the code `invalid_condition`: words that could stand there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected: Option<Vec<String>>,
 }

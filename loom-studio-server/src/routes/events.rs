@@ -12,7 +12,7 @@ use loom_studio_core::{
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::{body, filter};
+use super::{body, filter, runs};
 use crate::dto::{AppendedDto, EventDetail, EventsPage, JsonText, event_json};
 use crate::error::{ApiError, Problem};
 use crate::http::binding::Posted;
@@ -98,6 +98,8 @@ pub(super) struct ListQuery {
     /// A condition, as docs/conditions.md has it: `type = node.error and data.tokens > 1000`. `duration` is not known here.
     #[serde(rename = "where")]
     condition: Option<String>,
+    /// Only events of this run: the position of its root or of any event that is part of it, or the 32 hexadecimal digits of a trace id.
+    run_id: Option<String>,
     /// `seq` (default), `-seq`, `time` or `-time`.
     order: Option<String>,
     /// Answer as of this position.
@@ -114,7 +116,9 @@ pub(super) struct ListQuery {
     responses(
         (status = 200, description = "A page", body = EventsPage),
         (status = 400, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No run of this workspace has this part", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "The cursor is of another epoch: start over", body = Problem, content_type = "application/problem+json"),
+        (status = 410, description = "The run was deleted by retention, or what was before the position", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn list(
@@ -142,12 +146,22 @@ pub(super) async fn list(
         start_time: query.start_time,
         end_time: query.end_time,
         q: query.q,
+        condition: query.condition,
+    };
+    let within = match query.run_id.filter(|name| !name.is_empty()) {
+        Some(name) => Some(
+            runs::records_of(&state, &workspace.0, query.up_to, &name)
+                .await?
+                .1,
+        ),
+        None => None,
     };
     let cursor = query.cursor.filter(|cursor| !cursor.is_empty());
     let has_cursor = cursor.is_some();
-    let condition = filter::condition(query.condition.as_deref())?;
+    let condition = filter::condition(conditions.condition.as_deref())?;
     let question = EventQuery {
         filter: filter::read(&workspace.0, &conditions)?,
+        within,
         order: query.order.as_deref().unwrap_or("seq").parse()?,
         limit,
         offset: query.offset.unwrap_or(0),
@@ -235,7 +249,7 @@ pub(super) async fn show(
         .filter(|stored| *stored.event.workspace() == workspace.0)
         .ok_or_else(none)?;
     let links = links(&*state.store, &stored.event).await?;
-    let as_of = super::runs::as_of(&state, &workspace.0, None).await?;
+    let as_of = runs::as_of(&state, &workspace.0, None).await?;
     let store = &*state.store;
     let placed = placed(store, &state.trees, &workspace.0, &as_of, Seq(seq)).await?;
     let detail = EventDetail::new(&stored, &links, &placed, &observations);

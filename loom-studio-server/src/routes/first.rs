@@ -85,6 +85,7 @@ pub(super) async fn first(
         start_time: query.start_time,
         end_time: query.end_time,
         q: query.q,
+        ..SubscribeFilter::default()
     };
     let FirstMatch {
         found,

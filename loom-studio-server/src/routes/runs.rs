@@ -7,7 +7,7 @@ use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use loom_studio_core::{
-    ErrorKind, EventFilter, Pattern, Projection as _, RunStatus, Seq, Timestamp,
+    ErrorKind, EventFilter, Pattern, Projection as _, RunStatus, Seq, SeqSet, Timestamp,
 };
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -171,6 +171,19 @@ pub(super) async fn find(
         RunName::Member(seq) => Err(none(format!("event {seq} is part of no run here"))),
         RunName::Trace(trace) => Err(none(format!("trace {trace} is part of no run here"))),
     }
+}
+
+/// As of when a run is meant, and the positions of its records. They go by its name, so that a cursor stays good while it grows.
+pub(super) async fn records_of(
+    state: &AppState,
+    workspace: &Arc<str>,
+    at: Option<u64>,
+    name: &str,
+) -> Result<(AsOf, SeqSet), ApiError> {
+    let as_of = as_of(state, workspace, at).await?;
+    let found = find(state, workspace, &as_of, name).await?;
+    let within = SeqSet::new(found.run.id.to_string(), found.members);
+    Ok((as_of, within))
 }
 
 fn none(detail: String) -> ApiError {

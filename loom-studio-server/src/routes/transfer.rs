@@ -11,13 +11,16 @@ use axum::extract::{Query, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::{StreamExt as _, stream};
-use loom_studio_core::{Error, ErrorKind, Export, Import, ImportOptions, ImportReport, Seq};
+use loom_studio_core::{
+    Error, ErrorKind, Export, ExportOptions, Import, ImportOptions, ImportReport, Seq,
+};
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 use utoipa::{IntoParams, ToSchema};
 
-use super::filter;
+use super::{filter, runs};
 use crate::error::{ApiError, Problem};
+use crate::exports::Form;
 use crate::http::security::Workspace;
 use crate::protocol::SubscribeFilter;
 use crate::state::AppState;
@@ -44,6 +47,13 @@ pub(super) struct ExportQuery {
     end_time: Option<String>,
     /// A substring of the JSON text.
     q: Option<String>,
+    /// A condition, as docs/conditions.md has it: `type = node.error and data.tokens > 1000`. `duration` is not known here.
+    #[serde(rename = "where")]
+    condition: Option<String>,
+    /// Only the events of this run: the position of its root or of any event that is part of it, or the 32 hexadecimal digits of a trace id.
+    run_id: Option<String>,
+    /// `jsonl` (default): JSON Lines, without loss, the one that can be imported. `csv`: a table. `chrome`: a trace in the Trace Event Format, for Perfetto.
+    format: Option<String>,
     /// Nothing after this position.
     up_to: Option<u64>,
     /// The tenant; `default` when absent.
@@ -51,13 +61,17 @@ pub(super) struct ExportQuery {
     _workspace: Option<String>,
 }
 
-/// The matching events and their observations as JSON Lines, without loss.
+/// The matching events: with their observations as JSON Lines, without loss; as a table; or as a trace.
 #[utoipa::path(
     get, path = "/api/export",
     operation_id = "exportEvents", tag = "events", params(ExportQuery),
     responses(
-        (status = 200, description = "The lines; the last one holds the counts, so that an answer that breaks off is noticed", body = String, content_type = "application/x-ndjson"),
+        (status = 200, description = "The lines, the table or the trace. The last line of JSON Lines and the end of a trace hold the counts, so that an answer that breaks off is noticed", content(
+            (String = "application/x-ndjson"), (String = "text/csv"), (String = "application/json"),
+        )),
         (status = 400, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No run of this workspace has this part", body = Problem, content_type = "application/problem+json"),
+        (status = 410, description = "The run was deleted by retention, or what was before the position", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn export(
@@ -74,17 +88,39 @@ pub(super) async fn export(
         start_time: query.start_time,
         end_time: query.end_time,
         q: query.q,
+        condition: query.condition,
     };
-    let filter = filter::read(&workspace.0, &conditions)?;
-    let store = Arc::clone(&state.store);
-    let export = Export::new(store, filter, query.up_to.map(Seq)).await?;
-    let lines = stream::try_unfold((export, state), |(mut export, state)| async move {
+    let form = query.format.as_deref().unwrap_or("jsonl");
+    let form = Form::parse(form)
+        .ok_or_else(|| ApiError::invalid("format: expected jsonl, csv or chrome"))?;
+    let mut options = ExportOptions {
+        filter: filter::read(&workspace.0, &conditions)?,
+        condition: filter::condition(conditions.condition.as_deref())?,
+        up_to: query.up_to.map(Seq),
+        ..ExportOptions::default()
+    };
+    let run = query.run_id.filter(|name| !name.is_empty());
+    if run.is_some() || form != Form::JsonLines {
+        let as_of = match run {
+            None => runs::as_of(&state, &workspace.0, query.up_to).await?,
+            Some(name) => {
+                let (as_of, within) =
+                    runs::records_of(&state, &workspace.0, query.up_to, &name).await?;
+                options.within = Some(within);
+                as_of
+            }
+        };
+        options.up_to = Some(as_of.at);
+        options.format = form.of(as_of).await?;
+    }
+    let export = Export::with(Arc::clone(&state.store), options).await?;
+    let pieces = stream::try_unfold((export, state), move |(export, state)| async move {
         let next = tokio::select! {
             () = state.shutdown.cancelled() => Err(shutting_down()),
-            next = export.next() => next,
+            next = form.next(export) => next,
         };
         match next {
-            Ok(lines) => Ok(lines.map(|lines| (lines, (export, state)))),
+            Ok((export, piece)) => Ok(piece.map(|piece| (piece, (export, state)))),
             Err(error) => {
                 // The head is sent: all that is left is to break off, which the client notices.
                 tracing::error!(%error, "an export broke off");
@@ -92,17 +128,15 @@ pub(super) async fn export(
             }
         }
     });
+    let (kind, disposition) = form.headers();
     let headers = [
-        (
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/x-ndjson"),
-        ),
+        (header::CONTENT_TYPE, HeaderValue::from_static(kind)),
         (
             header::CONTENT_DISPOSITION,
-            HeaderValue::from_static("attachment; filename=\"loom-studio.jsonl\""),
+            HeaderValue::from_static(disposition),
         ),
     ];
-    Ok((headers, Body::from_stream(lines)).into_response())
+    Ok((headers, Body::from_stream(pieces)).into_response())
 }
 
 fn shutting_down() -> Error {

@@ -29,6 +29,8 @@ use crate::state::{AppState, FRAME_INTERVAL, SERVER, SLOW_INTERVAL};
 
 /// Most records in one frame.
 const MAX_FRAME_RECORDS: usize = 16_384;
+/// Most records tested by a condition between two looks at what the client says.
+const MAX_TESTED_RECORDS: usize = 1024;
 /// Unreadable frames after which a connection is closed.
 const MAX_UNREADABLE: u32 = 16;
 /// A graph changes with time alone (calls time out): it is looked at this often without new records.
@@ -95,6 +97,8 @@ struct Viewer<'a> {
 struct Active {
     sub: u64,
     subscription: Subscription,
+    /// Most records in one frame.
+    max_records: usize,
     encoder: Encoder,
     lag: Lag,
     /// Last positions of the frames not acknowledged yet; `None` when the client doesn't acknowledge.
@@ -138,10 +142,10 @@ impl Active {
             }
             Step::Events => {
                 let not_before = self.not_before;
-                let subscription = &mut self.subscription;
+                let (subscription, max_records) = (&mut self.subscription, self.max_records);
                 let delivery = async {
                     sleep_until(not_before).await;
-                    subscription.next(MAX_FRAME_RECORDS).await
+                    subscription.next(max_records).await
                 };
                 tokio::select! {
                     delivery = delivery => Ok(Turn::Deliver(delivery?)),
@@ -234,7 +238,7 @@ impl Viewer<'_> {
             News::Ended(session_id) => {
                 self.following = None;
                 let problem = replays::unknown(&session_id);
-                self.refuse(None, problem.code(), problem.detail()).await
+                self.refuse(None, &problem).await
             }
         }
     }
@@ -291,6 +295,11 @@ impl Viewer<'_> {
                         self.active = Some(Active {
                             sub,
                             subscription,
+                            max_records: if filter.condition.is_some() {
+                                MAX_TESTED_RECORDS
+                            } else {
+                                MAX_FRAME_RECORDS
+                            },
                             encoder: Encoder::new(sub, preview),
                             lag: Lag::new(self.state.limits.lag_records),
                             window: window.map(|size| (size.max(1) as usize, VecDeque::new())),
@@ -301,10 +310,7 @@ impl Viewer<'_> {
                         });
                         Ok(())
                     }
-                    Err(problem) => {
-                        self.refuse(Some(sub), problem.code(), problem.detail())
-                            .await
-                    }
+                    Err(problem) => self.refuse(Some(sub), &problem).await,
                 }
             }
             Ok(ClientFrame::Ack { sub, through_seq }) => {
@@ -332,7 +338,7 @@ impl Viewer<'_> {
                         self.following = Some(Following::new(session_id, replay.follow()));
                         Ok(())
                     }
-                    Err(problem) => self.refuse(None, problem.code(), problem.detail()).await,
+                    Err(problem) => self.refuse(None, &problem).await,
                 }
             }
             Ok(ClientFrame::UnfollowReplay { session_id }) => {
@@ -373,22 +379,42 @@ impl Viewer<'_> {
             }
         };
         let filter: EventFilter = filter::read(&self.workspace, conditions)?;
+        let condition = filter::condition(conditions.condition.as_deref())?;
         tracing::debug!(sub, ?start, "viewer subscribed");
-        Ok(self.state.store.subscribe(start, filter).await?)
+        let subscription = self.state.store.subscribe(start, filter).await?;
+        Ok(match condition {
+            Some(condition) => subscription.matching(condition),
+            None => subscription,
+        })
     }
 
     async fn unreadable(&mut self, sub: Option<u64>, code: &str, detail: &str) -> Sent {
         self.unreadable_frames += 1;
         count(&self.state.metrics.unreadable_frames, 1);
-        self.refuse(sub, code, detail).await
-    }
-
-    async fn refuse(&mut self, sub: Option<u64>, code: &str, detail: &str) -> Sent {
-        let error = ViewerError {
+        self.say(ViewerError {
             sub,
             code: code.to_owned(),
             detail: detail.to_owned(),
-        };
+            position: None,
+            expected: None,
+        })
+        .await
+    }
+
+    async fn refuse(&mut self, sub: Option<u64>, problem: &ApiError) -> Sent {
+        let place = problem.place().cloned();
+        let (position, expected) = place.unzip();
+        self.say(ViewerError {
+            sub,
+            code: problem.code().to_owned(),
+            detail: problem.detail().to_owned(),
+            position: position.map(|position| position as u64),
+            expected,
+        })
+        .await
+    }
+
+    async fn say(&mut self, error: ViewerError) -> Sent {
         self.outbound.json(&ViewerFrame::Error(error)).await
     }
 }

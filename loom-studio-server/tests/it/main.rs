@@ -1,6 +1,7 @@
 //! The server as its clients meet it: real sockets, and the real binary where a process is the subject.
 
 mod data_dir;
+mod exports;
 mod golden;
 mod harness;
 mod http;

@@ -228,7 +228,7 @@ fn varied() -> Vec<Value> {
 async fn filters_choose_and_the_position_advances_without_matches() {
     let server = TestServer::start().await;
     server.append(&varied()).await;
-    let cases: [(Value, &[u64]); 13] = [
+    let cases: [(Value, &[u64]); 17] = [
         (json!({}), &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]),
         (json!({"event_type": "agent.*"}), &[2, 4, 6, 8, 10]),
         (json!({"event_type": "node.request"}), &[1, 3, 5, 7, 9]),
@@ -248,6 +248,16 @@ async fn filters_choose_and_the_position_advances_without_matches() {
             json!({"event_type": "agent.*", "node_id": "target0", "session_id": "s0"}),
             &[6],
         ),
+        (
+            json!({"where": "data.word = needle3 or to = target1"}),
+            &[1, 3, 4, 7, 10],
+        ),
+        (
+            json!({"where": "text contains NEEDLE1", "event_type": "agent.*"}),
+            &[10],
+        ),
+        (json!({"where": "data.word = nothing"}), &[]),
+        (json!({"where": " "}), &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]),
     ];
     for (filter, expected) in cases {
         let (mut socket, _) = server.viewer_v1().await;
@@ -424,6 +434,66 @@ async fn observations_have_columns_of_their_own() {
         (view.seqs(), view.observations.len(), view.observations[0].0),
         (vec![3], 1, 8)
     );
+    subscribe(
+        &mut socket,
+        json!({"sub": 3, "from": {"last": 3}, "filter": {"where": "id in (1, 4)"}}),
+    )
+    .await;
+    // The events themselves lie before its beginning.
+    let mut view = View::new(3, 7);
+    view.reach(&mut socket, 10).await;
+    let observed: Vec<_> = view.observations.iter().map(|row| (row.0, row.1)).collect();
+    assert_eq!((view.seqs(), observed), (vec![], vec![(9, 4)]));
+}
+
+#[tokio::test]
+async fn a_wrong_condition_is_pointed_at_and_makes_no_subscription() {
+    let server = TestServer::start().await;
+    let (mut socket, _) = server.viewer_v1().await;
+    for (condition, position, word) in [
+        ("outcome = eror", 10, "ok"),
+        ("\u{1f600} =", 0, ""),
+        ("text contains \"\u{1f600}\" and", 22, "not"),
+        ("duration > 2s", 0, ""),
+    ] {
+        let frame = json!({"sub": 7, "filter": {"where": condition}});
+        subscribe(&mut socket, frame).await;
+        let error = socket.frame("error").await;
+        assert_eq!(
+            (&error["sub"], &error["code"], &error["position"]),
+            (&json!(7), &json!("invalid_condition"), &json!(position)),
+            "{error}"
+        );
+        let expected = error["expected"].as_array().unwrap();
+        assert!(
+            word.is_empty() || expected.contains(&json!(word)),
+            "{error}"
+        );
+        assert!(error["detail"].as_str().unwrap().ends_with('^'), "{error}");
+    }
+    server.append(&events(1..=1)).await;
+    socket.send_text("?").await;
+    socket.frame("error").await;
+}
+
+#[tokio::test]
+async fn a_condition_chooses_among_what_comes_later() {
+    let server = TestServer::start().await;
+    let (mut socket, _) = server.viewer_v1().await;
+    subscribe(
+        &mut socket,
+        json!({"sub": 1, "from": {"last": 1_000_000}, "filter": {"where": "data.n matches /^1+$/"}}),
+    )
+    .await;
+    let mut view = View::new(1, 0);
+    for batch in 0..30_u64 {
+        let events: Vec<Value> = (1..=100)
+            .map(|n| event_with_data(batch * 100 + n, json!({"n": batch * 100 + n})))
+            .collect();
+        server.append(&events).await;
+    }
+    view.reach(&mut socket, 3000).await;
+    assert_eq!(view.seqs(), [1, 11, 111, 1111]);
 }
 
 #[tokio::test]

@@ -93,6 +93,7 @@ impl Scope {
             start_time: self.start_time,
             end_time: self.end_time,
             q: self.q,
+            ..SubscribeFilter::default()
         };
         Ok(ReplayScope {
             filter: filter::read(workspace, &conditions)?,
