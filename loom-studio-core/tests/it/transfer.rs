@@ -163,7 +163,8 @@ async fn the_lines_are_those_of_the_documentation() {
 async fn the_example_of_the_documentation_is_read() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/export-format.md");
     let page = std::fs::read_to_string(path).unwrap();
-    let example = page.split("```").nth(1).unwrap();
+    let lines = page.find("```\n{\"format\"").unwrap();
+    let example = page[lines..].split("```").nth(1).unwrap();
     let store = empty();
     import(&store, example).await.0.unwrap();
     let records = records(&store).await;
