@@ -13,6 +13,7 @@ const RUNS: i64 = 5;
 
 /// Several runs at once through the same nodes: each a request, two tools called side by side, a thought, memories, a model, observations; one tool of the second run fails, one of the third never
 /// answers, one of the fourth is blocked, the fifth goes on. Between them events of no run.
+#[expect(clippy::too_many_lines, reason = "a scene reads best as a whole")]
 fn scene() -> Vec<Value> {
     let mut events: Vec<(i64, Value)> = Vec::new();
     for run in 0..RUNS {
@@ -387,16 +388,12 @@ fn rows(csv: &str) -> Vec<Vec<Option<String>>> {
             loop {
                 let (part, after) = left.split_once('"').expect("the quotes are closed");
                 text.push_str(part);
-                match after.strip_prefix('"') {
-                    Some(more) => {
-                        text.push('"');
-                        left = more;
-                    }
-                    None => {
-                        rest = after;
-                        break;
-                    }
-                }
+                let Some(more) = after.strip_prefix('"') else {
+                    rest = after;
+                    break;
+                };
+                text.push('"');
+                left = more;
             }
             cell = Some(text);
         } else {
@@ -489,19 +486,48 @@ async fn a_table_holds_every_event_and_its_call() {
 /// Names of colours that viewers of traces know (`ColorScheme` of catapult's trace viewer).
 const COLOURS: [&str; 3] = ["bad", "terrible", "grey"];
 
+type Slices = BTreeMap<(i64, i64), Vec<(i64, i64)>>;
+
+#[track_caller]
+fn whole(entry: &Value, name: &str) -> i64 {
+    entry[name]
+        .as_i64()
+        .unwrap_or_else(|| panic!("{name}: {entry}"))
+}
+
+/// Each arrow has both ends, and both are tied to a slice.
+fn check_arrows(entries: &[Value], slices: &Slices) {
+    let mut arrows: BTreeMap<i64, Vec<&Value>> = BTreeMap::new();
+    for entry in entries
+        .iter()
+        .filter(|entry| entry["ph"] == "s" || entry["ph"] == "f")
+    {
+        arrows.entry(whole(entry, "id")).or_default().push(entry);
+        let ts = whole(entry, "ts");
+        let on_thread = &slices[&(whole(entry, "pid"), whole(entry, "tid"))];
+        let is_tied = |(start, end): &(i64, i64)| {
+            *start <= ts && (ts < *end || (entry["ph"] == "f" && ts == *start))
+        };
+        assert!(on_thread.iter().any(is_tied), "{entry}");
+    }
+    for ends in arrows.values() {
+        assert_eq!(
+            (ends.len(), &ends[0]["ph"], &ends[1]["ph"]),
+            (2, &json!("s"), &json!("f"))
+        );
+        assert!(ends[0]["cat"] == ends[1]["cat"] && ends[0]["name"] == ends[1]["name"]);
+        assert!(whole(ends[0], "ts") <= whole(ends[1], "ts"));
+    }
+}
+
 /// What the Trace Event Format ("Trace Event Format", Google, 2016) asks of a trace, and what viewers need to show ours truthfully.
 fn checked(trace: &str) -> Vec<Value> {
     let trace: Value = serde_json::from_str(trace).unwrap();
     assert_eq!(trace["displayTimeUnit"], "ms");
     assert_eq!(trace["otherData"]["format"], "loom-studio.trace");
     let entries = trace["traceEvents"].as_array().unwrap();
-    let whole = |entry: &Value, name: &str| {
-        entry[name]
-            .as_i64()
-            .unwrap_or_else(|| panic!("{name}: {entry}"))
-    };
     let mut names: BTreeMap<(i64, Option<i64>), BTreeSet<String>> = BTreeMap::new();
-    let mut slices: BTreeMap<(i64, i64), Vec<(i64, i64)>> = BTreeMap::new();
+    let mut slices = Slices::new();
     for entry in entries {
         let (phase, name) = (
             entry["ph"].as_str().unwrap(),
@@ -574,28 +600,7 @@ fn checked(trace: &str) -> Vec<Value> {
             );
         }
     }
-    // Each arrow has both ends, and both are tied to a slice.
-    let mut arrows: BTreeMap<i64, Vec<&Value>> = BTreeMap::new();
-    for entry in entries
-        .iter()
-        .filter(|entry| entry["ph"] == "s" || entry["ph"] == "f")
-    {
-        arrows.entry(whole(entry, "id")).or_default().push(entry);
-        let ts = whole(entry, "ts");
-        let on_thread = &slices[&(whole(entry, "pid"), whole(entry, "tid"))];
-        let is_tied = |(start, end): &(i64, i64)| {
-            *start <= ts && (ts < *end || (entry["ph"] == "f" && ts == *start))
-        };
-        assert!(on_thread.iter().any(is_tied), "{entry}");
-    }
-    for ends in arrows.values() {
-        assert_eq!(
-            (ends.len(), &ends[0]["ph"], &ends[1]["ph"]),
-            (2, &json!("s"), &json!("f"))
-        );
-        assert!(ends[0]["cat"] == ends[1]["cat"] && ends[0]["name"] == ends[1]["name"]);
-        assert!(whole(ends[0], "ts") <= whole(ends[1], "ts"));
-    }
+    check_arrows(entries, &slices);
     entries.clone()
 }
 
