@@ -78,6 +78,8 @@ doc() {
 
 test() {
   cargo test
+  # Its tests can't be linked with Python's part, so they are no part of the default run.
+  cargo test -p loom-studio-py --no-default-features
 }
 
 examples() {

@@ -1,1 +1,1 @@
-//! The examples are in `embed/` and `loom/`.
+//! The examples are in `embed/`, `loom/` and `sender/`.

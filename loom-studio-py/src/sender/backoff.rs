@@ -59,3 +59,47 @@ impl SplitMix64 {
         z ^ (z >> 31)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const INITIAL: Duration = Duration::from_millis(200);
+    const MAX: Duration = Duration::from_secs(6);
+
+    fn waits(seed: u64, count: usize) -> Vec<Duration> {
+        let mut backoff = Backoff::new(INITIAL, MAX, seed);
+        (0..count).map(|_| backoff.next_wait()).collect()
+    }
+
+    #[test]
+    fn waits_fill_a_range_that_doubles_up_to_its_end() {
+        let of_all: Vec<_> = (0..1_000).map(|seed| waits(seed, 40)).collect();
+        for failure in 0..40 {
+            let ceiling = INITIAL.saturating_mul(1 << failure.min(20)).min(MAX);
+            let drawn: Vec<_> = of_all.iter().map(|waits| waits[failure]).collect();
+            assert!(drawn.iter().all(|wait| (FLOOR..=ceiling).contains(wait)));
+            let above = |share: f64| drawn.iter().any(|wait| *wait > ceiling.mul_f64(share));
+            let below = |share: f64| drawn.iter().any(|wait| *wait < ceiling.mul_f64(share));
+            assert!(above(0.9) && below(0.3), "failure {failure}");
+        }
+    }
+
+    #[test]
+    fn the_seed_decides_and_success_begins_anew() {
+        assert_eq!(waits(7, 10), waits(7, 10));
+        assert_ne!(waits(7, 10), waits(8, 10));
+        let mut backoff = Backoff::new(INITIAL, MAX, 7);
+        for _ in 0..10 {
+            backoff.next_wait();
+        }
+        backoff.succeeded();
+        assert!(backoff.next_wait() <= INITIAL);
+        backoff.exhausted();
+        let longest = (0..100).map(|_| {
+            backoff.exhausted();
+            backoff.next_wait()
+        });
+        assert!(longest.max().unwrap() > MAX / 2);
+    }
+}

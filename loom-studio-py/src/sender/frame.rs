@@ -109,3 +109,83 @@ pub(super) fn decode(text: &str) -> Result<Answer, serde_json::Error> {
         _ => Answer::Other,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sender::batch::Kind;
+
+    fn batch() -> Batch {
+        let mut batch = Batch::default();
+        batch.push(Kind::Event, &[b"{\"a\":", b"1}"]);
+        batch.push(Kind::Observation, &[b"{\"of\":\"a\"}"]);
+        batch.push(Kind::Event, &[b"{}"]);
+        batch
+    }
+
+    #[test]
+    fn batches_are_written() {
+        assert_eq!(
+            encode(&batch(), Some(7)).unwrap(),
+            r#"{"type":"event_batch","batch":7,"events":[{"a":1},{}],"observations":[{"of":"a"}]}"#
+        );
+        assert_eq!(
+            encode(&batch(), None).unwrap(),
+            r#"{"type":"event_batch","events":[{"a":1},{}]}"#
+        );
+        assert_eq!(
+            encode(&Batch::default(), Some(u64::MAX)).unwrap().len(),
+            r#"{"type":"event_batch","batch":18446744073709551615,"events":[]}"#.len()
+        );
+        let empty = encode(&Batch::default(), Some(u64::MAX)).unwrap();
+        assert!(empty.len() + r#"],"observations":["#.len() <= OVERHEAD);
+    }
+
+    /// The frames that the server's tests compare with what it sends.
+    macro_rules! golden {
+        ($name:literal) => {
+            decode(include_str!(concat!(
+                "../../../loom-studio-server/tests/golden/ingest.server.",
+                $name,
+                ".json"
+            )))
+            .unwrap()
+        };
+    }
+
+    #[test]
+    fn the_servers_own_frames_are_read() {
+        let Answer::Hello(hello) = golden!("hello") else {
+            panic!("no hello");
+        };
+        assert!(hello.reads_zstd() && hello.window_bytes == 8 << 20);
+        assert_eq!(hello.frame_bytes(), 16 << 20);
+        assert!(matches!(golden!("ack"), Answer::Ack(ack) if ack.rejected.is_empty()));
+        assert!(matches!(golden!("ack.2"), Answer::Ack(ack) if ack.rejected.len() == 1));
+        assert!(matches!(golden!("nack"), Answer::Nack(nack) if nack.retry_after_ms > 0));
+        assert!(matches!(golden!("error"), Answer::Error(_)));
+    }
+
+    #[test]
+    fn answers_are_read_leniently() {
+        let answer = |text| decode(text).unwrap();
+        assert_eq!(answer(r#"{"type":"news","of":{}}"#), Answer::Other);
+        assert_eq!(
+            answer(r#"{"type":"ack","batch":3,"later":1}"#),
+            Answer::Ack(Ack {
+                batch: 3,
+                duplicates: 0,
+                rejected: Vec::new()
+            })
+        );
+        assert_eq!(
+            answer(r#"{"type":"error","batch":null,"code":"c"}"#),
+            Answer::Error(Unreadable {
+                batch: None,
+                code: "c".to_owned(),
+                detail: String::new()
+            })
+        );
+        assert!(decode("[]").is_err() && decode(r#"{"type":"ack"}"#).is_err());
+    }
+}

@@ -34,9 +34,7 @@ async fn write(sink: &mut Sink, outgoing: &Outgoing<'_>) -> Result<(), String> {
         };
         match json {
             None => {
-                if let Some(batch) = outgoing.backlog.borrow_mut().take_waiting() {
-                    outgoing.sift(&batch);
-                }
+                outgoing.sift_waiting();
                 continue;
             }
             // Observations alone: nothing to say in this form.
@@ -51,7 +49,8 @@ async fn write(sink: &mut Sink, outgoing: &Outgoing<'_>) -> Result<(), String> {
                 outgoing.has_delivered.set(true);
             }
         }
-        if let Some(batch) = outgoing.backlog.borrow_mut().take_waiting() {
+        let written = outgoing.backlog.borrow_mut().take_waiting();
+        if let Some(batch) = written {
             outgoing.shared.settle(|queue| {
                 queue.stats.acknowledged_events += batch.events.len() as u64;
                 queue.stats.observations_unsupported += batch.observations.len() as u64;

@@ -6,7 +6,6 @@
 //!
 //! ```no_run
 //! use std::time::Duration;
-//! # use _native as loom_studio;
 //! use loom_studio::sender::{Sender, SenderConfig};
 //!
 //! let sender = Sender::start(SenderConfig::new("ws://localhost:8765"))?;

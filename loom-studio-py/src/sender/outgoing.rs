@@ -72,15 +72,18 @@ impl<'a> Outgoing<'a> {
         outgoing
     }
 
-    /// Returns when a batch waits in the backlog; false when the sender is closed and everything is settled.
+    /// Returns when a batch waits in the backlog, or must wait for being tried again; false when the sender is closed and everything is settled.
     pub(super) async fn next_waiting(&self, sink: &mut Sink) -> Result<bool, String> {
         let mut idle_looks = 0;
         let mut look = pin!(sleep(self.config.batch_delay));
         loop {
-            if self.backlog.borrow().waiting().is_some() {
-                return Ok(true);
+            {
+                let backlog = self.backlog.borrow();
+                if backlog.waiting().is_some() || backlog.has_refused() {
+                    return Ok(true);
+                }
             }
-            let sleeps = idle_looks >= LINGERING_LOOKS;
+            let sleeps;
             {
                 let mut state = self.shared.lock();
                 let queue = &mut state.queue;
@@ -93,7 +96,9 @@ impl<'a> Outgoing<'a> {
                 if queue.is_closed && queue.is_empty() {
                     return Ok(false);
                 }
-                queue.interest = if sleeps && queue.has_nothing_open() {
+                // Under the lock: an event that came since the last look was told that there would be another.
+                sleeps = idle_looks >= LINGERING_LOOKS && queue.has_nothing_open();
+                queue.interest = if sleeps {
                     Interest::Anything
                 } else {
                     Interest::FullBatch
@@ -217,7 +222,15 @@ impl<'a> Outgoing<'a> {
         }
     }
 
-    /// Takes what is no JSON object out of the oldest waiting batch, which can't be read as it is.
+    /// [Sifts](Self::sift) the oldest waiting batch.
+    pub(super) fn sift_waiting(&self) {
+        let batch = self.backlog.borrow_mut().take_waiting();
+        if let Some(batch) = batch {
+            self.sift(&batch);
+        }
+    }
+
+    /// Takes what is no JSON object out of a batch that can't be read as it is, and puts the rest into the backlog.
     pub(super) fn sift(&self, batch: &Batch) {
         let parts = batch.divide(usize::MAX, is_json_object);
         let kept: usize = parts.iter().map(Batch::len).sum();
@@ -234,7 +247,10 @@ impl<'a> Outgoing<'a> {
 }
 
 fn is_json_object(entry: &[u8]) -> bool {
-    entry.first() == Some(&b'{') && serde_json::from_slice::<serde::de::IgnoredAny>(entry).is_ok()
+    // Reading from bytes, serde_json passes over strings without looking at their encoding.
+    std::str::from_utf8(entry).is_ok_and(|text| {
+        text.starts_with('{') && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
+    })
 }
 
 pub(super) fn lost(error: &tokio_tungstenite::tungstenite::Error) -> String {

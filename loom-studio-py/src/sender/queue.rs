@@ -312,3 +312,6 @@ fn close(
     closed.push_back(batch);
     true
 }
+
+#[cfg(test)]
+mod tests;

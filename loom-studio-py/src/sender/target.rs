@@ -121,3 +121,65 @@ fn authorization(
     value.set_sensitive(true);
     Ok(Some(value))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(url: &str) -> Result<Target, ConfigError> {
+        Target::of(&SenderConfig::new(url))
+    }
+
+    #[test]
+    fn urls_are_understood() {
+        for (url, uri, place) in [
+            (
+                "ws://localhost:8765",
+                "ws://localhost:8765/ws/ingest",
+                "localhost:8765",
+            ),
+            ("http://h/", "ws://h:80/ws/ingest", "h:80"),
+            ("https://h/a/", "wss://h:443/a/ws/ingest", "h:443"),
+            (
+                "wss://h:1/a/ws/ingest?x=1",
+                "wss://h:1/a/ws/ingest?x=1",
+                "h:1",
+            ),
+            ("ws://u:p@[::1]:5", "ws://[::1]:5/ws/ingest", "[::1]:5"),
+            ("ws://[::1]", "ws://[::1]:80/ws/ingest", "[::1]:80"),
+            (" 127.0.0.1:9 ", "ws://127.0.0.1:9/ws/ingest", "127.0.0.1:9"),
+        ] {
+            let target = target(url).unwrap();
+            assert_eq!(
+                (target.uri.to_string(), target.to_string()),
+                (uri.to_owned(), place.to_owned()),
+                "{url}"
+            );
+            assert_eq!(target.is_tls, uri.starts_with("wss"), "{url}");
+        }
+    }
+
+    #[test]
+    fn wrong_urls_are_told_without_what_is_secret() {
+        for url in [
+            "",
+            "ws://",
+            "ftp://h",
+            "s3cret://h",
+            "ws://u:s3cret@",
+            "ws://h:99999",
+            "ws://h h",
+            "ws://u:s3cret@h:x",
+        ] {
+            let error = target(url).map(drop).unwrap_err();
+            assert!(matches!(error, ConfigError::Url(_)), "{url}: {error}");
+            assert!(!error.to_string().contains("s3cret"), "{url}: {error}");
+        }
+        let token = Target::of(&SenderConfig {
+            token: Some("s3cret\n".to_owned()),
+            ..SenderConfig::default()
+        });
+        let error = token.map(drop).unwrap_err();
+        assert!(matches!(error, ConfigError::Token), "{error}");
+    }
+}

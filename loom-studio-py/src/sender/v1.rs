@@ -71,9 +71,7 @@ impl V1<'_> {
                 continue;
             }
             let Some(frame) = self.encode() else {
-                if let Some(batch) = outgoing.backlog.borrow_mut().take_waiting() {
-                    outgoing.sift(&batch);
-                }
+                outgoing.sift_waiting();
                 continue;
             };
             let wire_bytes = frame.len();

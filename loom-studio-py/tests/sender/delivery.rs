@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::thread;
 
-use _native::sender::{Protocol, Sender};
+use loom_studio::sender::{Protocol, Sender};
 
 use crate::harness::{
     PATIENCE, TestServer, config, event, free_addr, memory, observation, start, wait_for,
@@ -106,4 +106,27 @@ fn nothing_is_lost_or_doubled_when_servers_are_killed() {
     assert!(stats.reconnects >= 1, "{stats:?}");
     assert_eq!(server.count(), 40_000);
     assert_complete(&server.ids(), threads, each);
+}
+
+#[test]
+fn nothing_is_lost_when_a_server_shuts_down() {
+    let store = memory();
+    let mut server = TestServer::over(store.clone(), |_| {});
+    let addr = server.addr;
+    let sender = start(config(&server.url()));
+    sender.push(&event("0-0")).unwrap();
+    assert!(sender.flush(PATIENCE));
+    for index in 1..=3 {
+        server.begin_shutdown();
+        sender.push(&event(format!("0-{index}"))).unwrap();
+        let stats = wait_for(&sender, "the end of the connection", |stats| {
+            !stats.connected
+        });
+        assert!(stats.last_error.is_some());
+        server.kill();
+        server = TestServer::again(&store, addr);
+        assert!(sender.flush(PATIENCE));
+    }
+    assert_complete(&server.ids(), 1, 4);
+    assert_eq!(sender.stats().lost(), 0);
 }

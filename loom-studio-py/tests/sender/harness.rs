@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use _native::sender::{Sender, SenderConfig, Stats};
+use loom_studio::sender::{Sender, SenderConfig, Stats};
 use loom_studio_core::{
     EventFilter, EventStore, MemoryStore, MemoryStoreOptions, RandomIds, Record, StartAt,
     SystemClock,
