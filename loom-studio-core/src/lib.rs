@@ -60,7 +60,7 @@ mod store;
 mod topology;
 mod transfer;
 
-pub use causality::{MAX_CANDIDATES, Trust};
+pub use causality::{Candidates, MAX_CANDIDATES, Trust};
 pub use clock::{Clock, IdSource, ManualClock, RandomIds, SequentialIds, SystemClock, Timestamp};
 pub use condition::{
     Completion, CompletionKind, Condition, ConditionError, ConditionSet, Context,
@@ -79,7 +79,7 @@ pub use history::{
     MemoryCheckpoints, retain_with,
 };
 pub use ids::{Epoch, Seq};
-pub use links::{Link, Links, MAX_EFFECTS, links};
+pub use links::{Link, Links, MAX_EFFECTS, Placement, links, placement};
 pub use memory::{
     BlameLevel, ContentOf, FaultReason, Faulty, Memories, MemoryChange, MemoryChangeKind,
     MemoryEntry, MemoryFault, MemoryOwner, MemoryReconstructor, MemorySnapshot, MemoryStep,
@@ -96,9 +96,9 @@ pub use replay::{
     ReplaySessionId, ReplayState, ReplayStep,
 };
 pub use runs::{
-    Attached, Call, CallEnd, CallStatus, Explanation, Parent, PathStep, Pursuit, Run, RunBounds,
-    RunFailure, RunId, RunLimits, RunList, RunStatus, RunTree, Tokens, Unplaced, Usage, call_tree,
-    read_records,
+    Ambiguities, Attached, Call, CallEnd, CallStatus, Explanation, MAX_POSSIBLE, Parent, PathStep,
+    Possible, Pursuit, Run, RunBounds, RunFailure, RunId, RunLimits, RunList, RunStatus, RunTree,
+    Tokens, Unplaced, Usage, call_tree, call_tree_with, read_records,
 };
 pub use sessions::{Session, Sessions};
 pub use store::{

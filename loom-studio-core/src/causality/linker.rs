@@ -6,7 +6,7 @@ use hashbrown::{HashMap, HashSet};
 
 use super::acyclic::cut_cycles;
 use super::structure::{Open, open_calls};
-use super::{Fact, MAX_CANDIDATES, Role, Trust};
+use super::{Candidates, Fact, MAX_CANDIDATES, Role, Trust};
 use crate::clock::Timestamp;
 use crate::event::{SpanId, TraceId};
 use crate::ids::Seq;
@@ -26,8 +26,8 @@ pub(crate) enum Place {
         /// What the link rests on.
         trust: Trust,
     },
-    /// In one of these calls.
-    Unclear(Vec<Seq>),
+    /// In one of several calls.
+    Unclear(Candidates),
 }
 
 impl Place {
@@ -55,8 +55,44 @@ pub(crate) struct Known<'a> {
     pub(crate) placed: usize,
     /// The last reply to each of those, by time.
     pub(crate) ends: &'a [Option<Timestamp>],
-    /// Whether nothing may be inferred for a fact: its session reports causes, or calls of its sender have been forgotten.
-    pub(crate) is_closed: &'a dyn Fn(&Fact) -> bool,
+    /// Whether nothing may be inferred for a fact, since its session reports causes.
+    pub(crate) is_stating: &'a dyn Fn(&Fact) -> bool,
+    /// Whether calls that a fact may belong to have been forgotten: what structure says of it is then only possible.
+    pub(crate) is_unsure: &'a dyn Fn(&Fact) -> bool,
+}
+
+/// The items whose fact passes the tests, one after the other: a test that some pass excludes those that don't.
+fn narrowed<T: Copy>(candidates: &mut Vec<(T, &Fact)>, tests: &[&dyn Fn(&Fact) -> bool]) {
+    for test in tests {
+        if candidates.len() > 1 && candidates.iter().any(|(_, fact)| test(fact)) {
+            candidates.retain(|(_, fact)| test(fact));
+        }
+    }
+}
+
+/// Which of the events with the id that `effect` names as its cause are meant: ids are unique per source only.
+pub(crate) fn cause_among<T: Copy>(effect: &Fact, candidates: &mut Vec<(T, &Fact)>) {
+    candidates.retain(|(_, cause)| cause.workspace == effect.workspace && cause.seq != effect.seq);
+    narrowed(
+        candidates,
+        &[
+            // Who sent this event was handling the cause, so most likely it was sent to them.
+            &|cause| cause.to.as_ref() == Some(&effect.from),
+            &|cause| cause.session == effect.session,
+        ],
+    );
+}
+
+/// Which of the requests with the id that `reply` names are meant.
+pub(crate) fn request_among<T: Copy>(reply: &Fact, candidates: &mut Vec<(T, &Fact)>) {
+    candidates.retain(|(_, request)| request.can_be_answered_by(reply));
+    narrowed(
+        candidates,
+        &[
+            &|request| request.trace.is_some() && request.trace == reply.trace,
+            &|request| request.session == reply.session,
+        ],
+    );
 }
 
 /// Links facts. A pure function of the set of facts: neither their order nor the order of arrival matters, except between equal times.
@@ -71,6 +107,17 @@ pub(crate) fn link(facts: &[&Fact], known: &Known<'_>) -> Linked {
     Linked {
         places: linker.places,
         cut,
+    }
+}
+
+/// The first candidates by seq.
+fn listed(candidates: &[(usize, &Fact)]) -> Candidates {
+    let mut events: Vec<Seq> = candidates.iter().map(|(_, fact)| fact.seq).collect();
+    events.sort_unstable();
+    events.truncate(MAX_CANDIDATES);
+    Candidates {
+        is_complete: events.len() == candidates.len(),
+        events,
     }
 }
 
@@ -129,67 +176,30 @@ impl<'a> Linker<'a> {
         }
     }
 
-    fn seqs(&self, candidates: &[usize]) -> Vec<Seq> {
-        let mut seqs: Vec<Seq> = candidates
-            .iter()
-            .filter_map(|index| Some(self.facts.get(*index)?.seq))
-            .collect();
-        seqs.sort_unstable();
-        seqs.truncate(MAX_CANDIDATES);
-        seqs
-    }
-
-    /// Narrows candidates by one test after the other: a test that some pass excludes those that don't.
-    fn narrow(&self, candidates: &mut Vec<usize>, tests: &[&dyn Fn(&Fact) -> bool]) {
-        for test in tests {
-            let passes = |index: &usize| self.facts.get(*index).is_some_and(|fact| test(fact));
-            if candidates.len() > 1 && candidates.iter().any(passes) {
-                candidates.retain(passes);
-            }
-        }
-    }
-
     /// Pairs replies with their requests.
     fn answer(&mut self) {
         for (index, reply) in self.facts.iter().enumerate().skip(self.placed) {
             let Some(id) = reply.request.as_deref().filter(|_| reply.is_reply()) else {
                 continue;
             };
-            let mut candidates: Vec<usize> = self
-                .with_id(&reply.workspace, id)
-                .filter(|(_, request)| request.can_be_answered_by(reply))
-                .map(|(index, _)| index)
-                .collect();
-            self.narrow(
-                &mut candidates,
-                &[
-                    &|request| request.trace.is_some() && request.trace == reply.trace,
-                    &|request| request.session == reply.session,
-                ],
-            );
+            let mut candidates: Vec<_> = self.with_id(&reply.workspace, id).collect();
+            request_among(reply, &mut candidates);
             match candidates.as_slice() {
                 [] => {}
-                [call] => {
+                [(call, request)] => {
                     let trust = if reply.causation.as_deref() == Some(id) {
                         Trust::Causation
                     } else {
                         Trust::RequestId
                     };
-                    let event = self.facts.get(*call).map_or(Seq::ZERO, |fact| fact.seq);
-                    self.set(
-                        index,
-                        Place::In {
-                            call: *call,
-                            event,
-                            trust,
-                        },
-                    );
-                    if let Some(end) = self.ends.get_mut(*call) {
+                    let (call, event) = (*call, request.seq);
+                    self.set(index, Place::In { call, event, trust });
+                    if let Some(end) = self.ends.get_mut(call) {
                         *end = (*end).max(Some(reply.time));
                     }
                 }
                 several => {
-                    let place = Place::Unclear(self.seqs(several));
+                    let place = Place::Unclear(listed(several));
                     // Any of them may have ended then: none is known to be over.
                     self.set(index, place);
                 }
@@ -211,7 +221,7 @@ impl<'a> Linker<'a> {
                 continue;
             }
             if let Some(id) = &fact.causation {
-                match self.cause(index, fact, id) {
+                match self.cause(fact, id) {
                     Ok(Some(cause)) if facts.get(cause).is_some_and(|cause| cause.is_request()) => {
                         let event = facts.get(cause).map_or(Seq::ZERO, |fact| fact.seq);
                         self.set(
@@ -240,20 +250,33 @@ impl<'a> Linker<'a> {
                 );
             } else if fact.request.is_none()
                 && !exact.contains(&(&*fact.workspace, &*fact.session))
-                && !(known.is_closed)(fact)
+                && !(known.is_stating)(fact)
             {
                 asking.push(index);
             }
         }
         for (index, open) in open_calls(facts, &self.ends, &asking) {
+            let is_unsure = facts.get(index).is_some_and(|fact| (known.is_unsure)(fact));
+            let seq = |call: usize| facts.get(call).map_or(Seq::ZERO, |fact| fact.seq);
+            let possible = |events| {
+                Place::Unclear(Candidates {
+                    events,
+                    is_complete: false,
+                })
+            };
             let place = match open {
+                Open::None if is_unsure => possible(Vec::new()),
                 Open::None => Place::Nowhere,
+                Open::One(call) if is_unsure => possible(vec![seq(call)]),
                 Open::One(call) => Place::In {
                     call,
-                    event: facts.get(call).map_or(Seq::ZERO, |fact| fact.seq),
+                    event: seq(call),
                     trust: Trust::Structure,
                 },
-                Open::Unclear(seqs) => Place::Unclear(seqs),
+                Open::Unclear(candidates) => Place::Unclear(Candidates {
+                    is_complete: candidates.is_complete && !is_unsure,
+                    ..candidates
+                }),
             };
             self.set(index, place);
         }
@@ -261,24 +284,13 @@ impl<'a> Linker<'a> {
     }
 
     /// The event with the id that was named as the cause; the candidates where that can't be decided.
-    fn cause(&self, index: usize, fact: &Fact, id: &Arc<str>) -> Result<Option<usize>, Vec<Seq>> {
-        let mut candidates: Vec<usize> = self
-            .with_id(&fact.workspace, id)
-            .map(|(cause, _)| cause)
-            .filter(|cause| *cause != index)
-            .collect();
-        self.narrow(
-            &mut candidates,
-            &[
-                // Who sent this event was handling the cause, so most likely it was sent to them.
-                &|cause| cause.to.as_ref() == Some(&fact.from),
-                &|cause| cause.session == fact.session,
-            ],
-        );
+    fn cause(&self, fact: &Fact, id: &Arc<str>) -> Result<Option<usize>, Candidates> {
+        let mut candidates: Vec<_> = self.with_id(&fact.workspace, id).collect();
+        cause_among(fact, &mut candidates);
         match candidates.as_slice() {
             [] => Ok(None),
-            [cause] => Ok(Some(*cause)),
-            several => Err(self.seqs(several)),
+            [(cause, _)] => Ok(Some(*cause)),
+            several => Err(listed(several)),
         }
     }
 
@@ -317,7 +329,7 @@ impl<'a> Linker<'a> {
                 };
                 let place = match place {
                     Place::Nowhere => Place::Nowhere,
-                    Place::Unclear(seqs) => Place::Unclear(seqs.clone()),
+                    Place::Unclear(candidates) => Place::Unclear(candidates.clone()),
                     Place::In { call, .. } => {
                         let outer = self.places.get(*call).and_then(Place::call);
                         Place::In {

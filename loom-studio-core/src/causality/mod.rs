@@ -6,15 +6,26 @@ mod linker;
 mod structure;
 
 pub(crate) use fact::{Fact, Role};
-pub(crate) use linker::{Known, Linked, Place, link};
+pub(crate) use linker::{Known, Linked, Place, cause_among, link, request_among};
 
 use std::time::Duration;
+
+use crate::ids::Seq;
 
 /// How long a Loom caller waits for a reply.
 pub(crate) const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Most candidates listed for a link that can't be decided.
 pub const MAX_CANDIDATES: usize = 16;
+
+/// What an event may belong to, where that can't be decided.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Candidates {
+    /// By seq, at most [`MAX_CANDIDATES`]: requests of calls; where a stated cause or request has several namesakes, those.
+    pub events: Vec<Seq>,
+    /// Whether it is one of these for certain. If not there were more, or some of its time are no longer remembered.
+    pub is_complete: bool,
+}
 
 /// How far a link can be trusted, best first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

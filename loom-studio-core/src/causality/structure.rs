@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hashbrown::HashMap;
 
-use super::{Fact, MAX_CANDIDATES};
+use super::{Candidates, Fact, MAX_CANDIDATES};
 use crate::clock::Timestamp;
 use crate::ids::Seq;
 
@@ -16,7 +16,7 @@ pub(super) enum Open {
     /// It was handling this call and no other.
     One(usize),
     /// It was handling several, or it can't be told which came first.
-    Unclear(Vec<Seq>),
+    Unclear(Candidates),
 }
 
 /// Most open calls of one node that are looked at one by one.
@@ -126,26 +126,26 @@ impl Active {
     }
 
     fn handling(&self, facts: &[&Fact], asker: usize, key: Key, session: usize) -> Open {
-        let listed = |calls: &mut dyn Iterator<Item = &(Key, usize)>| -> Vec<Seq> {
-            calls
+        let unclear = |calls: &mut dyn Iterator<Item = &(Key, usize)>| {
+            let mut others = calls
                 .filter(|(_, call)| *call != asker)
-                .map(|((_, seq), _)| *seq)
-                .take(MAX_CANDIDATES)
-                .collect()
-        };
-        let unclear = |seqs: Vec<Seq>| {
-            if seqs.is_empty() {
-                Open::None
-            } else {
-                Open::Unclear(seqs)
+                .map(|((_, seq), _)| *seq);
+            let mut events: Vec<Seq> = others.by_ref().take(MAX_CANDIDATES).collect();
+            events.sort_unstable();
+            if events.is_empty() {
+                return Open::None;
             }
+            Open::Unclear(Candidates {
+                events,
+                is_complete: others.next().is_none(),
+            })
         };
         let own = self.by_session.get(&session);
         let Some(own) = own.filter(|own| own.iter().any(|(_, call)| *call != asker)) else {
-            return unclear(listed(&mut self.by_session.values().flatten()));
+            return unclear(&mut self.by_session.values().flatten());
         };
         if own.len() > MAX_NARROWED {
-            return unclear(listed(&mut own.iter()));
+            return unclear(&mut own.iter());
         }
         let mut open: Vec<&(Key, usize)> = own.iter().filter(|(_, call)| *call != asker).collect();
         let trace = facts.get(asker).and_then(|fact| fact.trace);
@@ -163,7 +163,7 @@ impl Active {
         }
         match open.as_slice() {
             [(start, call)] if *start < key => Open::One(*call),
-            _ => unclear(listed(&mut open.into_iter())),
+            _ => unclear(&mut open.into_iter()),
         }
     }
 }

@@ -6,7 +6,7 @@ use super::blame::RunFailure;
 use super::critical_path::PathStep;
 use super::state::deadline;
 use super::tokens::Tokens;
-use crate::causality::Trust;
+use crate::causality::{Candidates, Trust};
 use crate::clock::Timestamp;
 use crate::event::NodeId;
 use crate::ids::Seq;
@@ -69,8 +69,8 @@ pub enum Parent {
         /// The event that is its evidence: the cause, or the caller's request.
         evidence: Seq,
     },
-    /// One of the calls with these requests; it is shown as a root.
-    Ambiguous(Vec<Seq>),
+    /// It was made in one of several calls; it is shown as a root.
+    Ambiguous(Candidates),
 }
 
 impl Parent {
@@ -162,8 +162,8 @@ impl Call {
 pub struct Unplaced {
     /// The event.
     pub event: Seq,
-    /// The calls it may belong to; empty when nothing says so.
-    pub candidates: Vec<Seq>,
+    /// The calls it may belong to; `None` when nothing says that it belongs to any.
+    pub candidates: Option<Candidates>,
 }
 
 /// A run as a tree of calls.

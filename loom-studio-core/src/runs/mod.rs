@@ -18,11 +18,13 @@ pub use blame::{Explanation, RunFailure};
 pub use call::{Attached, Call, CallEnd, CallStatus, Parent, RunTree, Unplaced};
 pub use critical_path::{PathStep, Pursuit};
 pub(crate) use list::RunMembers;
-pub use list::{Run, RunBounds, RunLimits, RunList, RunStatus, Usage};
+pub use list::{
+    Ambiguities, MAX_POSSIBLE, Possible, Run, RunBounds, RunLimits, RunList, RunStatus, Usage,
+};
 pub use read::read_records;
 pub use tokens::Tokens;
 pub(crate) use tokens::model_name;
-pub use tree::call_tree;
+pub use tree::{call_tree, call_tree_with};
 
 /// Names a run: the position of its root request.
 ///

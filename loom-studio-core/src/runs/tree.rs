@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::blame::failure;
 use super::call::{Attached, Call, CallEnd, CallStatus, Parent, RunTree, Unplaced};
 use super::critical_path::critical_path;
+use super::list::Ambiguities;
 use super::state::{deadline, has_inner_error, is_late, timeout_nanos};
 use super::tokens::Tokens;
 use crate::causality::{Fact, Known, Place, Role, Trust, link};
@@ -16,8 +17,15 @@ const MAX_ERROR_CHARS: usize = 200;
 
 /// Builds the tree of one run from its records, in any order. Calls that have no reply at `now` are running or unanswered.
 ///
+/// What its records alone say: calls of other runs don't come into question. [`call_tree_with`] takes those into account.
+///
 /// O(n log n), no recursion: a tree may be as deep as it likes.
 pub fn call_tree(records: &[Record], now: Timestamp) -> RunTree {
+    call_tree_with(records, &Ambiguities::default(), now)
+}
+
+/// As [`call_tree`], with what [`RunList::ambiguities`](super::RunList::ambiguities) knows of members that may belong to calls of other runs: they are shown as ambiguous.
+pub fn call_tree_with(records: &[Record], ambiguities: &Ambiguities, now: Timestamp) -> RunTree {
     let mut events: Vec<&Arc<Event>> = records.iter().filter_map(Record::as_event).collect();
     events.sort_by_key(|event| event.seq());
     events.dedup_by_key(|event| event.seq());
@@ -34,9 +42,16 @@ pub fn call_tree(records: &[Record], now: Timestamp) -> RunTree {
     let known = Known {
         placed: 0,
         ends: &[],
-        is_closed: &|_| false,
+        is_stating: &|_| false,
+        is_unsure: &|_| false,
     };
-    let linked = link(&facts.iter().collect::<Vec<_>>(), &known);
+    let mut linked = link(&facts.iter().collect::<Vec<_>>(), &known);
+    for (seq, candidates) in &ambiguities.members {
+        let at = facts.binary_search_by_key(seq, |fact| fact.seq);
+        if let Some(place) = at.ok().and_then(|index| linked.places.get_mut(index)) {
+            *place = Place::Unclear(candidates.clone());
+        }
+    }
     let mut builder = Builder::new(&events, &facts, now);
     builder.attach(&linked.places, &linked.cut);
     builder.finish()
@@ -129,7 +144,7 @@ impl<'a> Builder<'a> {
                                     evidence: *event,
                                 })
                         }
-                        Place::Unclear(seqs) => Parent::Ambiguous(seqs.clone()),
+                        Place::Unclear(candidates) => Parent::Ambiguous(candidates.clone()),
                         Place::Nowhere if cut.contains(&index) => Parent::Cycle,
                         Place::Nowhere => Parent::Root,
                     };
@@ -155,8 +170,8 @@ impl<'a> Builder<'a> {
                         self.tree.tokens = Tokens::sum(self.tree.tokens, Tokens::of(event));
                     }
                     let candidates = match place {
-                        Place::Unclear(seqs) => seqs.clone(),
-                        _ => Vec::new(),
+                        Place::Unclear(candidates) => Some(candidates.clone()),
+                        _ => None,
                     };
                     self.tree.unplaced.push(Unplaced {
                         event: fact.seq,

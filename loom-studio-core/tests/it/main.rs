@@ -1,6 +1,7 @@
 //! Integration tests.
 
 mod causality;
+mod clocks;
 mod condition;
 #[cfg(feature = "file")]
 mod crash;
@@ -19,6 +20,7 @@ mod history;
 #[cfg(feature = "file")]
 mod kill;
 mod laws;
+mod links;
 mod loom;
 mod memory_fold;
 mod memory_laws;

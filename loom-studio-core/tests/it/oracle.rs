@@ -6,7 +6,7 @@ use loom_studio_core::*;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::loom::{WORKSPACE, at_micros, records, run_list, traceparent};
+use crate::loom::{WORKSPACE, at_micros, records, run_list, stored, traceparent};
 
 /// SplitMix64 (Steele, Lea, Flood, 2014).
 struct Dice(u64);
@@ -188,7 +188,7 @@ pub(crate) fn program(seed: u64, runs: u64, has_causes: bool, disorder: u64) -> 
 enum Found {
     Nothing,
     In(Seq, Trust),
-    Among(Vec<Seq>),
+    Among(Candidates),
 }
 
 fn found(tree: &RunTree) -> BTreeMap<Seq, Found> {
@@ -196,7 +196,7 @@ fn found(tree: &RunTree) -> BTreeMap<Seq, Found> {
     for call in &tree.calls {
         let parent = match &call.parent {
             Parent::Call { call, trust, .. } => Found::In(tree.calls[*call].request, *trust),
-            Parent::Ambiguous(seqs) => Found::Among(seqs.clone()),
+            Parent::Ambiguous(candidates) => Found::Among(candidates.clone()),
             Parent::Root | Parent::Cycle => Found::Nothing,
         };
         found.insert(call.request, parent);
@@ -208,12 +208,11 @@ fn found(tree: &RunTree) -> BTreeMap<Seq, Found> {
         }
     }
     for unplaced in &tree.unplaced {
-        let place = if unplaced.candidates.is_empty() {
-            Found::Nothing
-        } else {
-            Found::Among(unplaced.candidates.clone())
-        };
-        found.insert(unplaced.event, place);
+        let candidates = unplaced.candidates.clone();
+        found.insert(
+            unplaced.event,
+            candidates.map_or(Found::Nothing, Found::Among),
+        );
     }
     found
 }
@@ -258,7 +257,8 @@ fn check_links(program: &Program, has_causes: bool) -> Result<(), TestCaseError>
                     prop_assert_eq!(*trust, Trust::Structure);
                 }
             }
-            (Some(truth), Found::Among(seqs)) => {
+            (Some(truth), Found::Among(candidates)) => {
+                let seqs = &candidates.events;
                 prop_assert!(
                     !has_causes && event.request_id().is_none() && kind != "agent.thought"
                 );
@@ -271,6 +271,7 @@ fn check_links(program: &Program, has_causes: bool) -> Result<(), TestCaseError>
                 );
                 prop_assert!(seqs.contains(&truth) || seqs.len() == MAX_CANDIDATES);
                 prop_assert_eq!(seqs.len(), open.len().min(MAX_CANDIDATES));
+                prop_assert_eq!(candidates.is_complete, open.len() <= MAX_CANDIDATES);
             }
             (truth, place) => prop_assert!(false, "{:?}: {place:?} for {truth:?}", event.id()),
         }
@@ -304,11 +305,14 @@ fn runs_of_tree(records: &[Record], tree: &RunTree) -> BTreeSet<BTreeSet<Seq>> {
     loop {
         let before = group.clone();
         for (seq, place) in &found {
-            if let Found::Among(seqs) = place
-                && seqs.len() < MAX_CANDIDATES
-                && seqs.iter().all(|other| group[other] == group[&seqs[0]])
+            if let Found::Among(Candidates {
+                events,
+                is_complete,
+            }) = place
+                && *is_complete
+                && events.iter().all(|other| group[other] == group[&events[0]])
             {
-                join(&mut group, seqs[0], *seq);
+                join(&mut group, events[0], *seq);
             }
         }
         if before == group {
@@ -395,7 +399,7 @@ proptest! {
         }
     }
 
-    /// The tree of a run taken alone is the run's part of the tree of everything.
+    /// The tree of a run, with what the list knows of the others, is the run's part of the tree of everything.
     #[test]
     fn a_run_alone_has_the_same_links(seed: u64, runs in 1..5_u64, has_causes: bool) {
         let program = program(seed, runs, has_causes, 10);
@@ -403,18 +407,70 @@ proptest! {
         let now = at_micros(10_000_000);
         let whole = found(&call_tree(&records, now));
         let list = run_list(&records, RunLimits::default());
-        for run in list.runs(WORKSPACE, now) {
+        let runs = list.runs(WORKSPACE, now);
+        for run in &runs {
             let members = list.members(WORKSPACE, run.id.0);
             let own: Vec<Record> = members.iter().map(|seq| records[seq.0 as usize - 1].clone()).collect();
-            for (seq, place) in found(&call_tree(&own, now)) {
-                if let Found::In(..) = place {
-                    let same = &whole[&seq];
-                    prop_assert!(*same == place || matches!(same, Found::Among(_)), "{seq}: {place:?}, {same:?}");
-                    let Found::In(call, _) = place else { continue };
-                    let id = |seq: Seq| records[seq.0 as usize - 1].as_event().unwrap().id().to_string();
-                    prop_assert_eq!(&program.truth[&id(seq)], &Some(id(call)));
-                }
+            let ambiguities = list.ambiguities(WORKSPACE, run.id.0);
+            let tree = call_tree_with(&own, &ambiguities, now);
+            for (seq, place) in found(&tree) {
+                prop_assert_eq!(&place, &whole[&seq], "{}", seq);
             }
+            let root = match &whole[&run.id.0] {
+                Found::Among(candidates) => Some(candidates.clone()),
+                Found::Nothing => None,
+                Found::In(..) => panic!("{run:?}"),
+            };
+            prop_assert_eq!(&run.ambiguity, &root);
+            // What else may belong to it is what names one of its calls as a candidate and is elsewhere.
+            let outside = whole.iter().filter(|(seq, place)| {
+                let among = |candidates: &Candidates| candidates.events.iter().any(|seq| members.contains(seq));
+                !members.contains(seq) && matches!(place, Found::Among(candidates) if among(candidates))
+            });
+            let expected: Vec<Seq> = outside.map(|(seq, _)| *seq).collect();
+            let possible: Vec<Seq> = ambiguities.possible.iter().map(|possible| possible.event).collect();
+            prop_assert_eq!(possible, expected);
+            for possible in &ambiguities.possible {
+                let calls = possible.calls_of(&tree);
+                prop_assert!(!calls.is_empty());
+                let listed = runs.iter().find(|run| Some(run.id) == possible.run);
+                prop_assert_eq!(listed.is_some(), list.find(WORKSPACE, possible.event).is_some());
+            }
+        }
+        for (seq, place) in &whole {
+            let candidates = list.candidates(*seq);
+            prop_assert_eq!(candidates, match place {
+                Found::Among(candidates) => Some(candidates.clone()),
+                _ => None,
+            });
+        }
+    }
+
+    /// An event asked for alone has the place that the tree of everything gives it.
+    #[test]
+    fn an_event_alone_is_in_its_call(seed: u64, runs in 1..4_u64, has_causes: bool, disorder in 0..40_u64) {
+        let program = program(seed, runs, has_causes, disorder);
+        let (store, records) = (stored(&program.events), records(&program.events));
+        let tree = call_tree(&records, at_micros(10_000_000));
+        let list = run_list(&records, RunLimits::default());
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        for (seq, place) in found(&tree) {
+            let event = records[seq.0 as usize - 1].as_event().unwrap();
+            let placement = runtime.block_on(async {
+                let links = links(&store, event).await.unwrap();
+                placement(&store, event, &links, &list).await.unwrap()
+            });
+            let alone = match (placement.call, placement.candidates) {
+                (Some(call), None) => Found::In(call.event.seq(), call.trust),
+                (None, Some(candidates)) => Found::Among(candidates),
+                (None, None) => Found::Nothing,
+                both => panic!("{both:?}"),
+            };
+            prop_assert_eq!(alone, place, "{}", seq);
+            prop_assert_eq!(placement.run, list.find(WORKSPACE, seq));
+            let call = tree.calls.iter().find(|call| call.request == seq);
+            let end = call.and_then(|call| call.end.as_ref()).map(|end| (end.event, end.trust));
+            prop_assert_eq!(placement.end.map(|link| (link.event.seq(), link.trust)), end);
         }
     }
 

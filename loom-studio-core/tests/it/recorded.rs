@@ -86,7 +86,9 @@ fn check(recording: &Recording) -> (BTreeMap<&'static str, usize>, usize) {
                 ..
             } => right(call.request, *parent, *trust),
             Parent::Root => assert_eq!(recording.causes[&id_of(&records, call.request)], None),
-            Parent::Ambiguous(seqs) => {
+            Parent::Ambiguous(candidates) => {
+                let seqs = &candidates.events;
+                assert!(candidates.is_complete);
                 let cause = recording.causes[&id_of(&records, call.request)]
                     .clone()
                     .unwrap();
@@ -164,6 +166,62 @@ fn the_list_has_the_runs_of_the_program() {
             .iter()
             .all(|run| run.status == RunStatus::Ok && run.errors == 0)
     );
+}
+
+/// Without causes the four runs at once fall apart; each part says what it may belong to, and each call what may belong to it.
+#[test]
+fn parts_of_runs_that_cannot_be_told_apart_are_marked() {
+    let recording = recording();
+    let records = records(&recording.events);
+    let list = run_list(&records, RunLimits::default());
+    let now = now(&records);
+    let runs = list.runs(WORKSPACE, now);
+    let roots: Vec<&Run> = runs.iter().filter(|run| run.ambiguity.is_none()).collect();
+    assert_eq!((runs.len(), roots.len()), (37, 10));
+    for run in &roots {
+        assert_eq!(recording.causes[&id_of(&records, run.id.0)], None);
+    }
+    let seq_of = |id: &str| {
+        let at = records
+            .iter()
+            .position(|r| &**r.as_event().unwrap().id() == id);
+        Seq(at.unwrap() as u64 + 1)
+    };
+    let mut possible_parts = 0;
+    for run in runs.iter().filter(|run| run.ambiguity.is_some()) {
+        let candidates = run.ambiguity.clone().unwrap();
+        let cause = recording.causes[&id_of(&records, run.id.0)]
+            .clone()
+            .unwrap();
+        let caller = seq_of(&cause);
+        assert!(candidates.is_complete && candidates.events.contains(&caller));
+        // The run of the true caller shows it as possible, under that call among others.
+        let of_caller = list.find(WORKSPACE, caller).unwrap();
+        let members = list.members(WORKSPACE, of_caller.0);
+        let own: Vec<Record> = members
+            .iter()
+            .map(|seq| records[seq.0 as usize - 1].clone())
+            .collect();
+        let ambiguities = list.ambiguities(WORKSPACE, of_caller.0);
+        let tree = call_tree_with(&own, &ambiguities, now);
+        if of_caller == run.id {
+            continue;
+        }
+        let possible = ambiguities
+            .possible
+            .iter()
+            .find(|p| p.event == run.id.0)
+            .unwrap();
+        assert_eq!(
+            (possible.run, &possible.to),
+            (Some(run.id), &Some(run.to.clone()))
+        );
+        let calls = possible.calls_of(&tree);
+        assert!(calls.iter().any(|call| tree.calls[*call].request == caller));
+        assert!(!tree.calls.iter().any(|call| call.request == run.id.0));
+        possible_parts += 1;
+    }
+    assert_eq!(possible_parts, 27);
 }
 
 /// The nine runs before and after are not part of it: the tree of one run, and what it says of the tool that raised.

@@ -1,5 +1,7 @@
 //! Which runs there are: a fold in bounded memory.
 
+mod callers;
+mod doubt;
 mod group;
 mod keep;
 mod saved;
@@ -12,15 +14,18 @@ use std::sync::{Arc, OnceLock};
 use imbl::{OrdMap, OrdSet, Vector};
 
 use super::{RunId, Tokens, state};
-use crate::causality::Fact;
+use crate::causality::{Candidates, Fact};
 use crate::clock::Timestamp;
 use crate::event::{NodeId, Outcome, Phase, Record, TraceId};
 use crate::ids::Seq;
 use crate::projection::{Checkpoint, Projection};
 
+use doubt::Doubt;
+use keep::{LetGo, SessionState};
 use summary::Summary;
 use usage::UsageKey;
 
+pub use doubt::{Ambiguities, MAX_POSSIBLE, Possible};
 pub use usage::Usage;
 
 /// How much a [`RunList`] remembers.
@@ -28,16 +33,20 @@ pub use usage::Usage;
 pub struct RunLimits {
     /// Events that wait for those that come late; when so many have come, all but the newest quarter are placed for good. At least 2.
     pub fresh: usize,
-    /// Calls that a late reply, effect or trace can still find.
+    /// Calls that a late reply, effect or trace can still find. Those that go on are not forgotten for it.
     pub calls: usize,
-    /// Placed calls without a reply that are taken into account as possible callers.
+    /// Placed calls that are taken into account as possible callers: without a reply, or with one that events not placed yet may precede. Sessions share them fairly.
     pub open_calls: usize,
     /// References to events that have not come.
     pub references: usize,
     /// Traces that lead to their run.
     pub traces: usize,
-    /// Sessions known to report causes, and nodes whose open calls were forgotten.
-    pub closed: usize,
+    /// Sessions whose newest time, and whether they report causes, is known.
+    pub sessions: usize,
+    /// Pairs of a session and a node of which it is known until when calls were let go.
+    pub callees: usize,
+    /// Ambiguous events whose candidates are remembered.
+    pub ambiguous: usize,
     /// Runs.
     pub runs: usize,
     /// Pairs of a node and a model whose tokens are counted.
@@ -52,7 +61,9 @@ impl Default for RunLimits {
             open_calls: 16_384,
             references: 32_768,
             traces: 131_072,
-            closed: 65_536,
+            sessions: 16_384,
+            callees: 65_536,
+            ambiguous: 32_768,
             runs: 50_000,
             usages: 50_000,
         }
@@ -123,6 +134,8 @@ pub struct Run {
     pub errors: u64,
     /// Tokens; `None` when nothing was reported. The rule is that of [`RunTree::tokens`](super::RunTree::tokens).
     pub tokens: Option<Tokens>,
+    /// What its root may have been called in, where that can't be decided: then the run may be part of another. `None` when nothing says that anybody in here made the root call.
+    pub ambiguity: Option<Candidates>,
 }
 
 /// The records of one run, for who walks along the log.
@@ -160,12 +173,14 @@ pub struct RunBounds {
     pub forgotten_runs: u64,
     /// Calls that a late event can no longer join.
     pub forgotten_calls: u64,
-    /// Calls without a reply that are no longer taken for possible callers. What their callee sends from then on is not placed by structure.
+    /// Calls without a reply that are no longer taken for possible callers. What their callee sends from then on in that session is ambiguous, until all of them are answered.
     pub forgotten_open_calls: u64,
     /// References to events that never came.
     pub forgotten_references: u64,
-    /// Events that came when those of their time were placed already: structure around them may have been read without them.
+    /// Events that came when later ones of their session were placed already: structure around them was read without them.
     pub late_events: u64,
+    /// Ambiguous events, the oldest first, whose candidates are no longer known. A run whose root is one is still marked.
+    pub forgotten_ambiguous: u64,
     /// Events that belong to no run.
     pub outside: u64,
     /// Reports of tokens by a node and model there was no room for.
@@ -240,6 +255,8 @@ struct Wanting {
 /// * **Membership.** A run is what stated links, the structure of open calls, and trace ids join; `docs/causality.md` has the rules. What can't be decided joins nothing, unless every candidate is in the same run.
 /// * **Order of arrival is not trusted.** Events wait until a quarter as many later ones as [`RunLimits::fresh`] says have come before they are placed for good, and every answer is given as if no more would come. What comes later than
 ///   that still joins its run by what it states; structure is not read anew.
+/// * **Each session goes by its own clock.** One whose clock is far behind, or goes back, holds up the placing of no other.
+/// * **Nothing is guessed.** What a node sends while calls it may have been handling are no longer remembered is ambiguous.
 /// * **Bounded.** Every collection has a limit, and [`bounds`](Self::bounds) counts what was let go.
 /// * **Status is a question of time.** `now` is the caller's: the present for a live view, the time of the last event for a past one.
 #[derive(Debug, Clone, Default)]
@@ -260,13 +277,18 @@ pub struct RunList {
     /// (hash of the id, who wants it).
     wanted: OrdMap<(u64, u64), Wanting>,
     wanted_order: Vector<(u64, u64)>,
-    /// Hashes of sessions that report causes, and of nodes whose open calls were forgotten.
-    closed: OrdSet<u64>,
+    /// By the hash of a session.
+    sessions: OrdMap<u64, SessionState>,
+    /// By the hash of a session and a node.
+    let_go: OrdMap<u64, LetGo>,
+    /// By seq.
+    doubts: Vector<Doubt>,
     runs: OrdMap<u64, Arc<Summary>>,
     usage: OrdMap<UsageKey, (Tokens, u64)>,
     /// Runs that became part of others.
     moved: OrdMap<u64, u64>,
-    settled_until: Timestamp,
+    /// What had come when events were last placed.
+    settled_through: Seq,
     bounds: RunBounds,
     through: Seq,
     /// Everything placed, as of `through`.
@@ -290,9 +312,7 @@ impl RunList {
             .runs
             .iter()
             .filter(|(_, summary)| *summary.workspace == *workspace)
-            .filter_map(|(key, summary)| {
-                summary.run(now, open.get(key).copied().unwrap_or_default())
-            })
+            .filter_map(|(key, summary)| view.in_short(*key, summary, now, &open))
             .collect();
         runs.sort_by_key(|run| std::cmp::Reverse(run.id));
         runs
@@ -322,7 +342,22 @@ impl RunList {
             .runs
             .iter()
             .find(|(_, summary)| summary.has(workspace, seq))?;
-        summary.run(now, open.get(key).copied().unwrap_or_default())
+        view.in_short(*key, summary, now, &open)
+    }
+
+    fn in_short(
+        &self,
+        key: u64,
+        summary: &Summary,
+        now: Timestamp,
+        open: &hashbrown::HashMap<u64, u64>,
+    ) -> Option<Run> {
+        let mut run = summary.run(now, open.get(&key).copied().unwrap_or_default())?;
+        if run.ambiguity.is_some() {
+            run.ambiguity = self.doubt(run.id.0).map(|doubt| doubt.candidates.clone());
+            run.ambiguity.get_or_insert_default();
+        }
+        Some(run)
     }
 
     /// The positions of all records of the run that `seq` is part of, ascending: what [`read_records`](super::read_records) wants.
@@ -390,7 +425,6 @@ impl Projection for RunList {
         match record {
             Record::Event(event) => {
                 let fact = Fact::of(event);
-                self.bounds.late_events += u64::from(fact.time < self.settled_until);
                 let tokens = Tokens::of(event);
                 self.fresh.push_back(Fresh {
                     model: tokens.and_then(|_| Tokens::model_of(event)),
@@ -425,7 +459,7 @@ impl Projection for RunList {
 }
 
 impl Checkpoint for RunList {
-    const FORMAT: &'static str = "runs-2";
+    const FORMAT: &'static str = "runs-3";
 
     fn save(&self) -> Vec<u8> {
         saved::save(self)

@@ -6,11 +6,13 @@ use hashbrown::HashMap;
 use roaring::RoaringTreemap;
 use serde::{Deserialize, Serialize};
 
+use super::doubt::Doubt;
+use super::keep::{LetGo, SessionState};
 use super::keep::{context_hash, id_hash};
 use super::summary::{Root, Summary};
 use super::usage::UsageKey;
 use super::{End, Fresh, RunBounds, RunLimits, RunList, Settled, Wanting};
-use crate::causality::{Fact, Role};
+use crate::causality::{Candidates, Fact, Role};
 use crate::clock::Timestamp;
 use crate::event::{NodeId, Outcome, SpanId, TraceContext, TraceId};
 use crate::ids::Seq;
@@ -63,7 +65,19 @@ struct SavedRoot {
     from: Text,
     to: Text,
     is_blocked: bool,
+    is_ambiguous: bool,
     end: Option<End>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SavedDoubt {
+    seq: u64,
+    time: i64,
+    from: Text,
+    to: Option<Text>,
+    run: Option<u64>,
+    candidates: Vec<u64>,
+    is_complete: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -109,12 +123,14 @@ struct Saved {
     awaited: Vec<(u64, (u64, Option<End>))>,
     wanted: Vec<SavedWanting>,
     wanted_order: Vec<(u64, u64)>,
-    closed: Vec<u64>,
+    sessions: Vec<(u64, SessionState)>,
+    let_go: Vec<(u64, LetGo)>,
+    doubts: Vec<SavedDoubt>,
     runs: Vec<SavedRun>,
     usage: Vec<SavedUsage>,
     moved: Vec<(u64, u64)>,
-    settled_until: i64,
-    bounds: [u64; 7],
+    settled_through: u64,
+    bounds: [u64; 8],
     through: u64,
 }
 
@@ -171,6 +187,7 @@ impl Texts {
             from: self.node(&root.from),
             to: self.node(&root.to),
             is_blocked: root.is_blocked,
+            is_ambiguous: root.is_ambiguous,
             end: root.end,
         }
     }
@@ -227,6 +244,16 @@ pub(super) fn save(list: &RunList) -> Vec<u8> {
     let wanted = wanted.collect();
     let runs = list.runs.iter().map(|(key, run)| texts.run(*key, run));
     let runs = runs.collect();
+    let doubts = list.doubts.iter().map(|doubt| SavedDoubt {
+        seq: doubt.seq.0,
+        time: doubt.time.as_nanos(),
+        from: texts.node(&doubt.from),
+        to: doubt.to.as_ref().map(|to| texts.node(to)),
+        run: doubt.run,
+        candidates: doubt.candidates.events.iter().map(|seq| seq.0).collect(),
+        is_complete: doubt.candidates.is_complete,
+    });
+    let doubts = doubts.collect();
     let usage = list.usage.iter();
     let usage = usage.map(|((workspace, node, model), (tokens, reports))| SavedUsage {
         workspace: texts.of(workspace),
@@ -250,7 +277,9 @@ pub(super) fn save(list: &RunList) -> Vec<u8> {
             .collect(),
         wanted,
         wanted_order: list.wanted_order.iter().copied().collect(),
-        closed: list.closed.iter().copied().collect(),
+        sessions: list.sessions.iter().map(|(key, of)| (*key, *of)).collect(),
+        let_go: list.let_go.iter().map(|(key, of)| (*key, *of)).collect(),
+        doubts,
         runs,
         usage,
         moved: list
@@ -258,7 +287,7 @@ pub(super) fn save(list: &RunList) -> Vec<u8> {
             .iter()
             .map(|(from, into)| (*from, *into))
             .collect(),
-        settled_until: list.settled_until.as_nanos(),
+        settled_through: list.settled_through.0,
         bounds: {
             let b = &list.bounds;
             [
@@ -269,6 +298,7 @@ pub(super) fn save(list: &RunList) -> Vec<u8> {
                 b.late_events,
                 b.outside,
                 b.usages_left_out,
+                b.forgotten_ambiguous,
             ]
         },
         through: list.through.0,
@@ -358,6 +388,7 @@ impl Known {
                 from: self.node(saved.from)?,
                 to: self.node(saved.to)?,
                 is_blocked: saved.is_blocked,
+                is_ambiguous: saved.is_ambiguous,
                 end: saved.end,
             };
             Some(((Timestamp::from_nanos(saved.time), Seq(saved.seq)), root))
@@ -379,6 +410,23 @@ impl Known {
             tokens: saved.tokens.map(Tokens::of_figures),
         };
         Some((saved.key, Arc::new(summary)))
+    }
+
+    fn doubt(&self, saved: &SavedDoubt) -> Option<Doubt> {
+        Some(Doubt {
+            seq: Seq(saved.seq),
+            time: Timestamp::from_nanos(saved.time),
+            from: self.node(saved.from)?,
+            to: match saved.to {
+                Some(to) => Some(self.node(to)?),
+                None => None,
+            },
+            run: saved.run,
+            candidates: Candidates {
+                events: saved.candidates.iter().copied().map(Seq).collect(),
+                is_complete: saved.is_complete,
+            },
+        })
     }
 
     fn usage(&self, saved: &SavedUsage) -> Option<(UsageKey, (Tokens, u64))> {
@@ -418,6 +466,7 @@ pub(super) fn restore(bytes: &[u8]) -> Option<RunList> {
         Some((key, call.fact.seq.0))
     });
     let wanted = saved.wanted.iter().map(|wanting| known.wanting(wanting));
+    let doubts = saved.doubts.iter().map(|doubt| known.doubt(doubt));
     let usage = saved.usage.iter().map(|usage| known.usage(usage));
     let runs = saved.runs.into_iter().map(|run| known.run(run));
     Some(RunList {
@@ -435,11 +484,13 @@ pub(super) fn restore(bytes: &[u8]) -> Option<RunList> {
         awaited: saved.awaited.into_iter().collect(),
         wanted: wanted.collect::<Option<_>>()?,
         wanted_order: saved.wanted_order.into_iter().collect(),
-        closed: saved.closed.into_iter().collect(),
+        sessions: saved.sessions.into_iter().collect(),
+        let_go: saved.let_go.into_iter().collect(),
+        doubts: doubts.collect::<Option<_>>()?,
         runs: runs.collect::<Option<_>>()?,
         usage: usage.collect::<Option<_>>()?,
         moved: saved.moved.into_iter().collect(),
-        settled_until: Timestamp::from_nanos(saved.settled_until),
+        settled_through: Seq(saved.settled_through),
         bounds: {
             let [
                 runs,
@@ -449,6 +500,7 @@ pub(super) fn restore(bytes: &[u8]) -> Option<RunList> {
                 late_events,
                 outside,
                 usages_left_out,
+                ambiguous,
             ] = saved.bounds;
             RunBounds {
                 forgotten_runs: runs,
@@ -458,6 +510,7 @@ pub(super) fn restore(bytes: &[u8]) -> Option<RunList> {
                 late_events,
                 outside,
                 usages_left_out,
+                forgotten_ambiguous: ambiguous,
             }
         },
         through: Seq(saved.through),

@@ -4,13 +4,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use hashbrown::{HashMap, HashSet};
-use imbl::Vector;
 
 use super::group::{Groups, hash};
-use super::keep::{context_hash, id_hash, node_hash, session_hash};
+use super::keep::{context_hash, id_hash, session_hash};
 use super::summary::Summary;
 use super::{End, Fresh, RunList, Settled, Wanting};
-use crate::causality::{Fact, Known, Linked, MAX_CANDIDATES, Place, link};
+use crate::causality::{Candidates, Fact, Known, Linked, MAX_CANDIDATES, Place, link};
 use crate::clock::Timestamp;
 use crate::ids::Seq;
 use crate::runs::Tokens;
@@ -93,12 +92,10 @@ impl RunList {
                 self.add_tokens(&mut step, index, fresh);
             }
         }
-        let settled = fresh.iter().take(count).map(|fresh| fresh.fact.time);
-        self.settled_until = settled.fold(self.settled_until, Timestamp::max);
-        let rest: Vector<Fresh> = fresh.into_iter().skip(count).collect();
-        let horizon = rest.iter().map(|fresh| fresh.fact.time).min();
-        self.fresh = rest;
-        self.forget(horizon);
+        let (placed, waiting) = fresh.split_at(count.min(fresh.len()));
+        self.note_sessions(placed.iter());
+        self.forget(waiting);
+        self.fresh = fresh.into_iter().skip(count).collect();
     }
 
     /// Links all fresh events with each other and with the calls they may belong to.
@@ -124,17 +121,20 @@ impl RunList {
             .map(|call| &call.fact)
             .chain(fresh.iter().map(|fresh| &fresh.fact))
             .collect();
-        let is_closed = |fact: &Fact| {
-            !self.closed.is_empty()
-                && (self.closed.contains(&session_hash(fact))
-                    || self
-                        .closed
-                        .contains(&node_hash(&fact.workspace, &fact.from)))
-        };
+        let mut stating: HashMap<(&str, &str), bool> = HashMap::new();
+        for Fresh { fact, .. } in fresh {
+            stating
+                .entry((&fact.workspace, &fact.session))
+                .or_insert_with_key(|(workspace, session)| {
+                    let state = self.sessions.get(&session_hash(workspace, session));
+                    state.is_some_and(|state| state.is_stating)
+                });
+        }
         let known = Known {
             placed: calls.len(),
             ends: &ends,
-            is_closed: &is_closed,
+            is_stating: &|fact| stating.get(&(&*fact.workspace, &*fact.session)) == Some(&true),
+            is_unsure: &|fact| self.is_unsure(fact),
         };
         let linked = link(&facts, &known);
         let mut groups = Groups::new(facts.len());
@@ -220,19 +220,22 @@ impl RunList {
             }
             None => {
                 self.bounds.outside += 1;
+                if let Place::Unclear(candidates) = &place {
+                    self.add_doubt(fact, None, candidates);
+                }
                 return;
             }
         };
         step.run_of.insert(group, run);
+        if let Place::Unclear(candidates) = &place {
+            self.add_doubt(fact, Some(run), candidates);
+        }
         if let Some(summary) = self.summary(run) {
             summary.add(fresh);
         }
         if let Some(trace) = trace.filter(|_| known.is_none()) {
             self.traces.insert(trace, run);
             self.trace_order.push_back(trace);
-        }
-        if fact.causation.is_some() && self.closed.len() < self.limits.closed {
-            self.closed.insert(session_hash(fact));
         }
         if is_dangling {
             self.want(fact, fresh, run);
@@ -270,7 +273,7 @@ impl RunList {
             Some(_) => {}
             None => {
                 if let Some(summary) = self.summary(run) {
-                    summary.add_root(fact, end);
+                    summary.add_root(fact, end, matches!(place, Place::Unclear(_)));
                 }
             }
         }
@@ -309,9 +312,16 @@ impl RunList {
         let Some(call) = self.calls.get_mut(&seq) else {
             return;
         };
-        call.last_reply = call.last_reply.max(Some(Timestamp::from_nanos(end.time)));
+        let time = Timestamp::from_nanos(end.time);
+        let was_let_go =
+            call.last_reply.is_none() && !call.fact.is_blocked && !self.open.contains(&seq);
+        let fact = was_let_go.then(|| call.fact.clone());
+        call.last_reply = call.last_reply.max(Some(time));
         call.end = merged(call.end, Some(end));
         let (run, key, end) = (call.run, call.fact.key(), call.end);
+        if let Some(fact) = fact {
+            self.end_let_go(&fact, time);
+        }
         if let Some(summary) = self.summary(run) {
             summary.end_root(key, end);
         }
@@ -388,13 +398,13 @@ impl RunList {
 
 /// Puts events of unclear place into the group that all their candidates are in.
 fn join_unclear(facts: &[&Fact], linked: &Linked, groups: &mut Groups) {
-    let unclear: Vec<(usize, &Vec<Seq>)> = linked
+    let unclear: Vec<(usize, &Candidates)> = linked
         .places
         .iter()
         .enumerate()
         .filter_map(|(index, place)| match place {
-            // A full list may have been cut short: one that isn't on it could be elsewhere.
-            Place::Unclear(seqs) if seqs.len() < MAX_CANDIDATES => Some((index, seqs)),
+            // One that isn't on the list could be elsewhere.
+            Place::Unclear(candidates) if candidates.is_complete => Some((index, candidates)),
             _ => None,
         })
         .collect();
@@ -408,7 +418,8 @@ fn join_unclear(facts: &[&Fact], linked: &Linked, groups: &mut Groups) {
         .collect();
     for _ in 0..MAX_ROUNDS {
         let mut has_changed = false;
-        for (index, seqs) in &unclear {
+        for (index, unclear) in &unclear {
+            let seqs = &unclear.events;
             let mut candidates = seqs.iter().filter_map(|seq| index_of.get(seq).copied());
             let Some(first) = candidates.next() else {
                 continue;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use roaring::RoaringTreemap;
 
 use super::{End, Fresh, Run, RunStatus, state};
-use crate::causality::Fact;
+use crate::causality::{Candidates, Fact};
 use crate::clock::Timestamp;
 use crate::event::NodeId;
 use crate::ids::Seq;
@@ -22,6 +22,8 @@ pub(super) struct Root {
     pub(super) from: NodeId,
     pub(super) to: NodeId,
     pub(super) is_blocked: bool,
+    /// It may have been made in calls that are known.
+    pub(super) is_ambiguous: bool,
     pub(super) end: Option<End>,
 }
 
@@ -72,7 +74,7 @@ impl Summary {
         self.errors += u64::from(state::is_error(fact));
     }
 
-    pub(super) fn add_root(&mut self, fact: &Fact, end: Option<End>) {
+    pub(super) fn add_root(&mut self, fact: &Fact, end: Option<End>, is_ambiguous: bool) {
         let Some(to) = &fact.to else { return };
         self.root_count += 1;
         let root = Root {
@@ -80,6 +82,7 @@ impl Summary {
             from: fact.from.clone(),
             to: to.clone(),
             is_blocked: fact.is_blocked,
+            is_ambiguous,
             end,
         };
         self.roots.insert(fact.key(), root);
@@ -142,6 +145,7 @@ impl Summary {
         *self.workspace == *workspace && self.members.contains(seq.0)
     }
 
+    /// An ambiguous root's candidates are not known here.
     pub(super) fn run(&self, now: Timestamp, open_calls: u64) -> Option<Run> {
         let ((start, seq), root) = self.root()?;
         let waits = !state::is_late(start, now);
@@ -183,6 +187,7 @@ impl Summary {
             roots: self.root_count.max(1),
             errors: self.errors,
             tokens: self.tokens,
+            ambiguity: root.is_ambiguous.then(Candidates::default),
         })
     }
 }
