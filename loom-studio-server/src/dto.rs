@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
+use self::runs::{candidates, is_complete};
 use crate::protocol::{Ack, RejectedItem};
 use crate::runs::Placed;
 
@@ -106,6 +107,10 @@ pub(crate) struct EventDetail {
     time: String,
     /// The run it is part of, by the position of its root; `null` when it is part of none.
     run_id: Option<u64>,
+    /// Whether the list of runs could be asked: `yes`; `behind` when it has not come to this event yet; `failed` when the views stand still. Then nothing is known of the run, and `run_id`, `links.call`, `links.candidates` and `links.end` are empty.
+    placed: &'static str,
+    /// The position the list of runs was asked at.
+    placed_at: Option<u64>,
     /// What it has to do with other events.
     links: LinksDto,
     /// What interceptors saw of it later.
@@ -125,8 +130,16 @@ pub(crate) struct LinksDto {
     effects: Vec<LinkDto>,
     /// The request of the call it is in, inferred where nobody stated it: for a request the call it was made in, for a reply the one it answers, for anything else the one during which it was sent.
     call: Option<LinkDto>,
-    /// The positions of the requests of the calls it may be in, where that can't be decided.
+    /// The positions of the requests of the calls it may be in, where that can't be decided; at most 16.
     candidates: Vec<u64>,
+    /// Whether it is in one of those for certain; otherwise there are more, or they are no longer known.
+    has_all_candidates: bool,
+    /// The events with the id of the cause among which it can't be decided.
+    cause_candidates: Vec<u64>,
+    /// The requests with the named id among which it can't be decided.
+    request_candidates: Vec<u64>,
+    /// Replies that may be to this request or to one with the same id.
+    response_candidates: Vec<u64>,
     /// For a request the reply that ended its call.
     end: Option<LinkDto>,
 }
@@ -183,21 +196,33 @@ impl EventDetail {
         observations: &[Arc<Observation>],
     ) -> Self {
         let event: &Event = &stored.event;
+        let (placement, placed, placed_at) = match placed {
+            Placed::As(placement, at) => (Some(placement), "yes", Some(at.0)),
+            Placed::Behind => (None, "behind", None),
+            Placed::Failed => (None, "failed", None),
+        };
+        let among = placement.and_then(|placement| placement.candidates.as_ref());
         Self {
             event: raw(event_json(stored)),
             source: event.from().to_string(),
             target: event.to().map(ToString::to_string),
             session_id: event.session().to_string(),
             time: event.time().to_string(),
-            run_id: placed.run.map(|run| run.0.0),
+            run_id: placement.and_then(|placement| Some(placement.run?.0.0)),
+            placed,
+            placed_at,
             links: LinksDto {
                 cause: links.cause.as_ref().map(link),
                 request: links.request.as_ref().map(link),
                 response: links.response.as_ref().map(link),
                 effects: links.effects.iter().map(link).collect(),
-                call: placed.call.as_ref().map(link),
-                candidates: placed.candidates.iter().map(|seq| seq.0).collect(),
-                end: placed.end.as_ref().map(link),
+                call: placement.and_then(|placement| placement.call.as_ref().map(link)),
+                candidates: candidates(among),
+                has_all_candidates: is_complete(among),
+                cause_candidates: candidates(links.cause_candidates.as_ref()),
+                request_candidates: candidates(links.request_candidates.as_ref()),
+                response_candidates: links.response_candidates.iter().map(|seq| seq.0).collect(),
+                end: placement.and_then(|placement| placement.end.as_ref().map(link)),
             },
             observations: observations
                 .iter()

@@ -4,8 +4,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use loom_studio_core::{
-    CallStatus, Error, ErrorKind, EventStore, History, Link, Parent, Pattern, Result, Run, RunId,
-    RunList, RunTree, Seq, StoredRecord, Timestamp, TraceId, Trust, call_tree, read_records,
+    Ambiguities, CallStatus, Candidates, Error, ErrorKind, Event, EventStore, History, Links,
+    Pattern, Placement, Projection as _, Result, Run, RunList, RunTree, Seq, StoredRecord,
+    Timestamp, TraceId, call_tree_with, placement, read_records,
 };
 use tokio::sync::{Mutex, Semaphore};
 
@@ -53,6 +54,7 @@ impl RunName {
 pub(crate) struct Found {
     pub(crate) run: Run,
     pub(crate) members: Vec<Seq>,
+    pub(crate) ambiguities: Ambiguities,
 }
 
 /// Runs a computation where it may take a while.
@@ -102,8 +104,11 @@ impl AsOf {
                 RunName::Trace(trace) => this.list.find_trace(&workspace, trace)?.0,
             };
             let run = this.list.run(&workspace, seq, this.now)?;
-            let members = this.list.members(&workspace, seq);
-            Some(Found { run, members })
+            Some(Found {
+                run,
+                members: this.list.members(&workspace, seq),
+                ambiguities: this.list.ambiguities(&workspace, seq),
+            })
         })
         .await
     }
@@ -117,18 +122,19 @@ impl AsOf {
     ) -> Result<RunsPage> {
         let (this, workspace) = (self.clone(), Arc::clone(workspace));
         let (order, limit) = (question.order, question.limit);
-        let (runs, total, bounds) = aside(move || {
+        let (runs, (total, ambiguous), bounds) = aside(move || {
             let mut runs = this.list.runs(&workspace, this.now);
             runs.retain(|run| question.wants(run));
             runs.sort_by_cached_key(|run| order.key(run));
             let total = runs.len() as u64;
+            let ambiguous = runs.iter().filter(|run| run.ambiguity.is_some()).count() as u64;
             if let Some(after) = question.after {
                 let passed = runs.partition_point(|run| order.key(run) <= after);
                 runs.drain(..passed);
             }
             let has_more = runs.len() > question.limit;
             runs.truncate(question.limit);
-            ((runs, has_more), total, this.list.bounds())
+            ((runs, has_more), (total, ambiguous), this.list.bounds())
         })
         .await?;
         let (runs, has_more) = runs;
@@ -141,6 +147,7 @@ impl AsOf {
         Ok(RunsPage {
             runs: dtos,
             total,
+            ambiguous,
             next_cursor,
             bounds: bounds.into(),
             at: self.at.0,
@@ -236,6 +243,8 @@ pub(crate) struct Question {
     pub(crate) session: Option<Pattern>,
     /// The caller or the callee of the root.
     pub(crate) node: Option<Pattern>,
+    /// Only those that may be part of others, or only those that aren't.
+    pub(crate) is_ambiguous: Option<bool>,
     pub(crate) order: RunOrder,
     pub(crate) limit: usize,
     /// Behind this place in the order.
@@ -253,6 +262,9 @@ impl Question {
         let session = self.session.as_ref();
         status.is_none_or(|status| status == run.status.as_str())
             && session.is_none_or(|session| session.matches(&run.session))
+            && self
+                .is_ambiguous
+                .is_none_or(|wanted| wanted == run.ambiguity.is_some())
             && self.node.as_ref().is_none_or(is_node)
     }
 }
@@ -273,6 +285,7 @@ pub(crate) struct Trees {
 #[derive(Debug)]
 struct Kept {
     members: Vec<Seq>,
+    ambiguous: Vec<(Seq, Candidates)>,
     now: Timestamp,
     tree: Arc<Tree>,
 }
@@ -298,9 +311,10 @@ impl Trees {
     pub(crate) async fn of(
         &self,
         store: &dyn EventStore,
-        members: &[Seq],
+        found: &Found,
         now: Timestamp,
     ) -> Result<Arc<Tree>> {
+        let (members, ambiguous) = (found.members.as_slice(), &found.ambiguities.members);
         if members.len() > MAX_TREE_RECORDS {
             return Err(Error::new(
                 ErrorKind::Invalid,
@@ -318,7 +332,10 @@ impl Trees {
         }
         let mut kept = Arc::clone(&self.kept).lock_owned().await;
         let known = kept.iter().position(|kept| {
-            kept.tree.deleted == deleted as u64 && kept.members == members && kept.holds_at(now)
+            kept.tree.deleted == deleted as u64
+                && kept.members == members
+                && kept.ambiguous == *ambiguous
+                && kept.holds_at(now)
         });
         if let Some(known) = known.and_then(|index| kept.remove(index)) {
             let tree = Arc::clone(&known.tree);
@@ -327,7 +344,9 @@ impl Trees {
         }
         let records = read_records(store, members).await?;
         // The lock goes along: a request that is dropped leaves a tree behind that is still being built, and it counts as the one.
-        let (tree, mut kept) = aside(move || (call_tree(&records, now), kept)).await?;
+        let ambiguities = found.ambiguities.clone();
+        let build = move || (call_tree_with(&records, &ambiguities, now), kept);
+        let (tree, mut kept) = aside(build).await?;
         let tree = Arc::new(Tree {
             tree,
             deleted: deleted as u64,
@@ -338,6 +357,7 @@ impl Trees {
         }
         kept.push_back(Kept {
             members: members.to_vec(),
+            ambiguous: ambiguous.clone(),
             now,
             tree: Arc::clone(&tree),
         });
@@ -352,11 +372,12 @@ pub(crate) async fn detail(
     found: &Found,
     as_of: &AsOf,
 ) -> Result<Vec<u8>> {
-    let tree = trees.of(store, &found.members, as_of.now).await?;
+    let tree = trees.of(store, found, as_of.now).await?;
     let run = short(store, &found.run).await?;
     let (at, epoch) = (as_of.at, store.epoch());
+    let ambiguities = found.ambiguities.clone();
     let written = aside(move || {
-        let detail = RunDetail::new(run, &tree.tree, tree.deleted, at, epoch);
+        let detail = RunDetail::new(run, &tree.tree, &ambiguities, tree.deleted, at, epoch);
         serde_json::to_vec(&detail)
     });
     written
@@ -364,101 +385,35 @@ pub(crate) async fn detail(
         .map_err(|error| Error::new(ErrorKind::Invalid, error.to_string()))
 }
 
-/// What the run of an event says of it.
-#[derive(Debug, Default)]
-pub(crate) struct Placed {
-    pub(crate) run: Option<RunId>,
-    /// The request of the call it is in: made in, ended, or sent during.
-    pub(crate) call: Option<Link>,
-    /// Those of the calls it may be in, where that can't be decided.
-    pub(crate) candidates: Vec<Seq>,
-    /// The reply that ended the call it opened.
-    pub(crate) end: Option<Link>,
+/// What the list of runs says of an event.
+#[derive(Debug)]
+pub(crate) enum Placed {
+    /// As of a position.
+    As(Placement, Seq),
+    /// It has not come to this event yet.
+    Behind,
+    /// It failed and stands still.
+    Failed,
 }
 
-/// Where in its run an event is. Of a run too large for a tree only its name is known.
+/// Where an event is. Reads its surroundings only, however large its run.
 pub(crate) async fn placed(
     store: &dyn EventStore,
-    trees: &Trees,
-    workspace: &Arc<str>,
-    as_of: &AsOf,
-    seq: Seq,
+    list: Arc<RunList>,
+    event: &Event,
+    links: &Links,
 ) -> Result<Placed> {
-    let Some(found) = as_of.find(workspace, RunName::Member(seq)).await? else {
-        return Ok(Placed::default());
-    };
-    let run = Some(found.run.id);
-    if found.members.len() > MAX_TREE_RECORDS {
-        return Ok(Placed {
-            run,
-            ..Placed::default()
-        });
+    let at = list.through();
+    if at < event.seq() {
+        return Ok(Placed::Behind);
     }
-    let tree = trees.of(store, &found.members, as_of.now).await?;
-    let place = Place::of(&tree.tree, seq);
-    Ok(Placed {
-        run,
-        call: link(store, place.call).await?,
-        candidates: place.candidates,
-        end: link(store, place.end).await?,
-    })
-}
-
-async fn link(store: &dyn EventStore, to: Option<(Seq, Trust)>) -> Result<Option<Link>> {
-    let Some((seq, trust)) = to else {
-        return Ok(None);
-    };
-    let record = store.get(seq).await?;
-    let stored = record.and_then(StoredRecord::into_event);
-    Ok(stored.map(|stored| Link {
-        event: stored.event,
-        trust,
-    }))
-}
-
-/// An event in a tree.
-#[derive(Debug, Default)]
-struct Place {
-    call: Option<(Seq, Trust)>,
-    candidates: Vec<Seq>,
-    end: Option<(Seq, Trust)>,
-}
-
-impl Place {
-    fn of(tree: &RunTree, seq: Seq) -> Self {
-        for call in &tree.calls {
-            if call.request == seq {
-                let parent = |index: usize| tree.calls.get(index).map(|call| call.request);
-                let end = call.end.as_ref().map(|end| (end.event, end.trust));
-                let (call, candidates) = match &call.parent {
-                    Parent::Call { call, trust, .. } => {
-                        (parent(*call).map(|call| (call, *trust)), Vec::new())
-                    }
-                    Parent::Ambiguous(candidates) => (None, candidates.clone()),
-                    Parent::Root | Parent::Cycle => (None, Vec::new()),
-                };
-                return Self {
-                    call,
-                    candidates,
-                    end,
-                };
-            }
-            let end = call.end.as_ref().map(|end| (end.event, end.trust));
-            let others = call.more_replies.iter().chain(&call.events);
-            let mut all = end
-                .into_iter()
-                .chain(others.map(|attached| (attached.event, attached.trust)));
-            if let Some((_, trust)) = all.find(|(event, _)| *event == seq) {
-                return Self {
-                    call: Some((call.request, trust)),
-                    ..Self::default()
-                };
-            }
-        }
-        let unplaced = tree.unplaced.iter().find(|unplaced| unplaced.event == seq);
-        Self {
-            candidates: unplaced.map_or_else(Vec::new, |unplaced| unplaced.candidates.clone()),
-            ..Self::default()
-        }
-    }
+    // What has not been placed is placed for the first question after it came; that takes a while.
+    let seq = event.seq();
+    let list = aside(move || {
+        let _ = list.candidates(seq);
+        list
+    });
+    let list = list.await?;
+    let placement = placement(store, event, links, &list).await?;
+    Ok(Placed::As(placement, at))
 }

@@ -43,6 +43,13 @@ pub(super) async fn list(args: RunsArgs) -> Result<(), String> {
         let total = page.total;
         let _ = writeln!(text, "{shown} of {total}; --limit shows more");
     }
+    if page.ambiguous > 0 {
+        let _ = writeln!(
+            text,
+            "? {} may be part of other runs: it can't be told in which call they were made",
+            page.ambiguous
+        );
+    }
     print(&text)
 }
 
@@ -66,6 +73,7 @@ async fn listed(args: &RunsArgs) -> Result<Vec<u8>, String> {
         status: args.status.clone(),
         session: pattern(&args.session),
         node: node(pattern(&args.node)),
+        is_ambiguous: None,
         order: RunOrder::parse(&args.order).unwrap_or_default(),
         limit: usize::from(args.limit),
         after: None,
@@ -77,7 +85,12 @@ async fn listed(args: &RunsArgs) -> Result<Vec<u8>, String> {
 }
 
 fn row(run: &RunDto) -> Vec<Cell> {
-    let root = format!("{} → {}", short(&run.root.from), short(&run.root.node));
+    let mark = if run.root.is_ambiguous { "? " } else { "" };
+    let root = format!(
+        "{mark}{} → {}",
+        short(&run.root.from),
+        short(&run.root.node)
+    );
     vec![
         Cell::number(&run.id),
         Cell::toned(&run.status, Tone::of_status(&run.status)),

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::terminal::{Cell, Tone, clean, duration, table, toned};
-use crate::dto::runs::{CallDto, RunDetail, TokensDto};
+use crate::dto::runs::{CallDto, PossibleDto, RunDetail, TokensDto};
 
 /// Levels of a tree that are drawn; what is deeper is drawn at the last of them.
 const MAX_LEVELS: usize = 24;
@@ -40,7 +40,21 @@ pub(super) fn run(detail: &RunDetail, colours: bool) -> String {
     );
     let head = ["call", "seq", "duration", "self", "tokens", "status", ""];
     out.push_str(&table(&head, &rows(detail), colours));
-    out.push_str("\n* on the critical path   ~ inferred from times\n");
+    out.push_str("\n* on the critical path   ~ inferred from times");
+    let is_possible = |possible: &PossibleDto| possible.to.is_some();
+    if detail.possible.iter().any(is_possible) {
+        out.push_str("   ? possibly made there, not counted");
+    }
+    out.push('\n');
+    if run.root.is_ambiguous {
+        let among = listed(&run.root.candidates, run.root.has_all_candidates);
+        let _ = writeln!(out, "It may be part of another run: made in {among}.");
+    }
+    let others = detail.possible.iter().filter(|p| p.to.is_none()).count() as u64;
+    let others = others + detail.more_possible;
+    if others > 0 {
+        let _ = writeln!(out, "{others} other events may belong to calls of the run.");
+    }
     if !detail.unplaced.is_empty() {
         let count = detail.unplaced.len();
         let _ = writeln!(out, "{count} events of the run belong to no known call.");
@@ -67,25 +81,48 @@ fn failure(out: &mut String, detail: &RunDetail, colours: bool) {
     }
 }
 
+/// What a row is about.
+#[derive(Clone, Copy)]
+enum Item<'a> {
+    Call(usize),
+    /// A call that may have been made here.
+    Possible(&'a PossibleDto),
+}
+
 /// One row for each call, callers before callees.
 fn rows(detail: &RunDetail) -> Vec<Vec<Cell>> {
     let mut children = vec![Vec::new(); detail.calls.len()];
     for (index, call) in detail.calls.iter().enumerate() {
         if let Some(children) = call.parent.and_then(|parent| children.get_mut(parent)) {
-            children.push(index);
+            children.push(Item::Call(index));
+        }
+    }
+    for possible in detail.possible.iter().filter(|p| p.to.is_some()) {
+        for call in &possible.calls {
+            if let Some(children) = children.get_mut(*call) {
+                children.push(Item::Possible(possible));
+            }
         }
     }
     // For each level whether its last child has been drawn.
     let mut ended: Vec<bool> = Vec::new();
-    let mut pending: Vec<(usize, usize, bool)> = Vec::new();
-    pending.extend(detail.roots.iter().rev().map(|root| (*root, 0, true)));
+    let mut pending: Vec<(Item<'_>, usize, bool)> = Vec::new();
+    let roots = detail.roots.iter().rev();
+    pending.extend(roots.map(|root| (Item::Call(*root), 0, true)));
     let mut rows = Vec::with_capacity(detail.calls.len());
-    while let Some((index, level, is_last)) = pending.pop() {
+    while let Some((item, level, is_last)) = pending.pop() {
+        ended.truncate(level);
+        ended.push(is_last);
+        let index = match item {
+            Item::Call(index) => index,
+            Item::Possible(possible) => {
+                rows.push(possible_row(possible, &branch(&ended)));
+                continue;
+            }
+        };
         let Some(call) = detail.calls.get(index) else {
             continue;
         };
-        ended.truncate(level);
-        ended.push(is_last);
         rows.push(row(call, &branch(&ended)));
         let children = children.get(index).map_or(&[][..], Vec::as_slice);
         let level = (level + 1).min(MAX_LEVELS);
@@ -134,6 +171,34 @@ fn row(call: &CallDto, branch: &str) -> Vec<Cell> {
     ]
 }
 
+fn possible_row(possible: &PossibleDto, branch: &str) -> Vec<Cell> {
+    let to = possible.to.as_deref().unwrap_or_default();
+    let among = listed(&possible.candidates, possible.has_all_candidates);
+    let mut note = format!("possibly: made in {among}");
+    if let Some(run) = possible.run_id {
+        let _ = write!(note, "; run {run}");
+    }
+    vec![
+        Cell::toned(&format!("{branch}? {}", short(to)), Tone::Faint),
+        Cell::number(&possible.event),
+        Cell::text(""),
+        Cell::text(""),
+        Cell::text(""),
+        Cell::text(""),
+        Cell::toned(&note, Tone::Faint),
+    ]
+}
+
+/// Candidates in words.
+fn listed(candidates: &[u64], is_complete: bool) -> String {
+    let texts: Vec<String> = candidates.iter().map(u64::to_string).collect();
+    match (texts.is_empty(), is_complete) {
+        (true, _) => "a call that is no longer known".to_owned(),
+        (false, true) => format!("one of {}", texts.join(", ")),
+        (false, false) => format!("one of {} or another", texts.join(", ")),
+    }
+}
+
 /// What else there is to say of a call.
 fn note(call: &CallDto) -> String {
     let mut notes = Vec::new();
@@ -143,9 +208,9 @@ fn note(call: &CallDto) -> String {
     if call.is_unheard {
         notes.push("never heard by its caller".to_owned());
     }
-    if !call.candidates.is_empty() {
-        let candidates: Vec<String> = call.candidates.iter().map(u64::to_string).collect();
-        notes.push(format!("made in one of {}", candidates.join(", ")));
+    if call.is_ambiguous {
+        let among = listed(&call.candidates, call.has_all_candidates);
+        notes.push(format!("made in {among}"));
     }
     if call.is_cycle {
         notes.push("claims to be its own ancestor".to_owned());

@@ -1,8 +1,8 @@
 //! Wire forms of runs. The command line reads them too, from a server's answer or made in place.
 
 use loom_studio_core::{
-    Attached, Call, Epoch, Explanation, Parent, PathStep, Pursuit, Run, RunBounds, RunFailure,
-    RunTree, Seq, Tokens,
+    Ambiguities, Attached, Call, Candidates, Epoch, Explanation, Parent, PathStep, Possible,
+    Pursuit, Run, RunBounds, RunFailure, RunTree, Seq, Tokens,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -13,6 +13,8 @@ pub(crate) struct RunsPage {
     pub(crate) runs: Vec<RunDto>,
     /// How many match in all.
     pub(crate) total: u64,
+    /// How many of them may be part of others.
+    pub(crate) ambiguous: u64,
     /// Where the next page begins.
     pub(crate) next_cursor: Option<String>,
     pub(crate) bounds: BoundsDto,
@@ -33,8 +35,10 @@ pub(crate) struct BoundsDto {
     forgotten_open_calls: u64,
     /// References to events that never came.
     forgotten_references: u64,
-    /// Events that came when those of their time were placed already.
+    /// Events that came when later ones of their session were placed already.
     late_events: u64,
+    /// Ambiguous events whose candidates are no longer known.
+    forgotten_ambiguous: u64,
     /// Events that belong to no run.
     outside: u64,
 }
@@ -47,6 +51,7 @@ impl From<RunBounds> for BoundsDto {
             forgotten_open_calls: bounds.forgotten_open_calls,
             forgotten_references: bounds.forgotten_references,
             late_events: bounds.late_events,
+            forgotten_ambiguous: bounds.forgotten_ambiguous,
             outside: bounds.outside,
         }
     }
@@ -95,6 +100,12 @@ pub(crate) struct RootDto {
     pub(crate) from: String,
     /// The node that was called.
     pub(crate) node: String,
+    /// It may have been called by somebody known: the run may be part of another.
+    pub(crate) is_ambiguous: bool,
+    /// The requests of the calls it may have been made in, at most 16.
+    pub(crate) candidates: Vec<u64>,
+    /// Whether it was made in one of those for certain; otherwise there are more, or they are no longer known.
+    pub(crate) has_all_candidates: bool,
 }
 
 /// Tokens; `null` is "not reported".
@@ -138,6 +149,9 @@ impl RunDto {
                 kind,
                 from: run.from.to_string(),
                 node: run.to.to_string(),
+                is_ambiguous: run.ambiguity.is_some(),
+                candidates: candidates(run.ambiguity.as_ref()),
+                has_all_candidates: is_complete(run.ambiguity.as_ref()),
             },
             session_id: run.session.to_string(),
             status: run.status.as_str().to_owned(),
@@ -167,6 +181,10 @@ pub(crate) struct RunDetail {
     pub(crate) roots: Vec<usize>,
     /// Events of the run whose call isn't known.
     pub(crate) unplaced: Vec<UnplacedDto>,
+    /// Events of other runs, or of none, that may belong to calls of this one. No figure here counts them. At most 1000.
+    pub(crate) possible: Vec<PossibleDto>,
+    /// How many more of those there are.
+    pub(crate) more_possible: u64,
     /// The stretches that the root's duration consists of, in time order.
     pub(crate) critical_path: Vec<StepDto>,
     /// What went wrong first; `null` when no call failed.
@@ -197,8 +215,12 @@ pub(crate) struct CallDto {
     pub(crate) parent: Option<usize>,
     /// What says so.
     pub(crate) link: Option<EvidenceOfLink>,
-    /// The requests of the calls it may have been made in, where it can't be decided.
+    /// Its parent can't be decided.
+    pub(crate) is_ambiguous: bool,
+    /// The requests of the calls it may have been made in then, of this run or others; at most 16.
     pub(crate) candidates: Vec<u64>,
+    /// Whether it was made in one of those for certain; otherwise there are more, or they are no longer known.
+    pub(crate) has_all_candidates: bool,
     /// It claims to be its own ancestor.
     pub(crate) is_cycle: bool,
     /// What else was sent in it, by time.
@@ -251,8 +273,55 @@ pub(crate) struct AttachedDto {
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub(crate) struct UnplacedDto {
     pub(crate) event: u64,
-    /// The requests of the calls it may belong to.
+    /// The requests of the calls it may belong to, at most 16.
     pub(crate) candidates: Vec<u64>,
+    /// Whether it belongs to one of those for certain.
+    pub(crate) has_all_candidates: bool,
+}
+
+/// An event that may belong to calls of a run it isn't counted in.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct PossibleDto {
+    pub(crate) event: u64,
+    pub(crate) time: String,
+    /// Who sent it.
+    pub(crate) from: String,
+    /// The node it calls; `null` when it is no request.
+    pub(crate) to: Option<String>,
+    /// The run it is part of; `null` when it is part of none.
+    pub(crate) run_id: Option<u64>,
+    /// The calls of this run that it may belong to.
+    pub(crate) calls: Vec<usize>,
+    /// The requests of all calls it may belong to, at most 16.
+    pub(crate) candidates: Vec<u64>,
+    /// Whether it belongs to one of those for certain.
+    pub(crate) has_all_candidates: bool,
+}
+
+impl PossibleDto {
+    fn new(possible: &Possible, tree: &RunTree) -> Self {
+        Self {
+            event: possible.event.0,
+            time: possible.time.to_string(),
+            from: possible.from.to_string(),
+            to: possible.to.as_ref().map(ToString::to_string),
+            run_id: possible.run.map(|run| run.0.0),
+            calls: possible.calls_of(tree),
+            candidates: candidates(Some(&possible.candidates)),
+            has_all_candidates: possible.candidates.is_complete,
+        }
+    }
+}
+
+/// The positions of candidates; none where there is nothing to decide.
+pub(crate) fn candidates(candidates: Option<&Candidates>) -> Vec<u64> {
+    let events = candidates.map_or(&[][..], |candidates| &candidates.events);
+    events.iter().map(|seq| seq.0).collect()
+}
+
+/// Nothing is missing where there is nothing to decide.
+pub(crate) fn is_complete(candidates: Option<&Candidates>) -> bool {
+    candidates.is_none_or(|candidates| candidates.is_complete)
 }
 
 /// A stretch of the critical path.
@@ -305,6 +374,7 @@ impl RunDetail {
     pub(crate) fn new(
         run: RunDto,
         tree: &RunTree,
+        ambiguities: &Ambiguities,
         deleted_records: u64,
         at: Seq,
         epoch: Epoch,
@@ -322,9 +392,16 @@ impl RunDetail {
                 .iter()
                 .map(|unplaced| UnplacedDto {
                     event: unplaced.event.0,
-                    candidates: seqs(&unplaced.candidates),
+                    candidates: candidates(unplaced.candidates.as_ref()),
+                    has_all_candidates: is_complete(unplaced.candidates.as_ref()),
                 })
                 .collect(),
+            possible: ambiguities
+                .possible
+                .iter()
+                .map(|possible| PossibleDto::new(possible, tree))
+                .collect(),
+            more_possible: ambiguities.more_possible,
             critical_path: tree.critical_path.iter().map(StepDto::from).collect(),
             failure: tree.failure.as_ref().map(FailureDto::from),
             deleted_records,
@@ -351,10 +428,6 @@ fn on_critical_path(tree: &RunTree) -> Vec<bool> {
     on_path
 }
 
-fn seqs(seqs: &[Seq]) -> Vec<u64> {
-    seqs.iter().map(|seq| seq.0).collect()
-}
-
 fn attached(events: &[Attached]) -> Vec<AttachedDto> {
     let dto = |attached: &Attached| AttachedDto {
         event: attached.event.0,
@@ -364,7 +437,7 @@ fn attached(events: &[Attached]) -> Vec<AttachedDto> {
 }
 
 fn call_dto(call: &Call, on_critical_path: bool) -> CallDto {
-    let (link, candidates) = match &call.parent {
+    let (link, among) = match &call.parent {
         Parent::Call {
             trust, evidence, ..
         } => {
@@ -372,10 +445,10 @@ fn call_dto(call: &Call, on_critical_path: bool) -> CallDto {
                 trust: trust.as_str().to_owned(),
                 evidence: evidence.0,
             };
-            (Some(link), Vec::new())
+            (Some(link), None)
         }
-        Parent::Ambiguous(candidates) => (None, seqs(candidates)),
-        Parent::Root | Parent::Cycle => (None, Vec::new()),
+        Parent::Ambiguous(among) => (None, Some(among)),
+        Parent::Root | Parent::Cycle => (None, None),
     };
     CallDto {
         request: call.request.0,
@@ -392,7 +465,9 @@ fn call_dto(call: &Call, on_critical_path: bool) -> CallDto {
         status: call.status.as_str().to_owned(),
         parent: call.parent.call(),
         link,
-        candidates,
+        is_ambiguous: among.is_some(),
+        candidates: candidates(among),
+        has_all_candidates: is_complete(among),
         is_cycle: call.parent == Parent::Cycle,
         events: attached(&call.events),
         duration_ms: millis(call.duration_nanos),

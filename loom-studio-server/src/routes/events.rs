@@ -18,7 +18,7 @@ use crate::error::{ApiError, Problem};
 use crate::http::binding::Posted;
 use crate::http::security::Workspace;
 use crate::protocol::SubscribeFilter;
-use crate::runs::placed;
+use crate::runs::{Placed, placed};
 use crate::state::AppState;
 
 /// The session of events that come by HTTP and name none.
@@ -215,7 +215,7 @@ pub(crate) fn page_json(page: &Page, scanned: Option<u64>) -> Vec<u8> {
     json
 }
 
-/// One event with its links and observations.
+/// One event with its links and observations. What it costs doesn't grow with its run; `placed` says whether the list of runs could be asked.
 #[utoipa::path(
     get, path = "/api/events/{seq}",
     operation_id = "showEvent", tag = "events",
@@ -249,9 +249,10 @@ pub(super) async fn show(
         .filter(|stored| *stored.event.workspace() == workspace.0)
         .ok_or_else(none)?;
     let links = links(&*state.store, &stored.event).await?;
-    let as_of = runs::as_of(&state, &workspace.0, None).await?;
-    let store = &*state.store;
-    let placed = placed(store, &state.trees, &workspace.0, &as_of, Seq(seq)).await?;
+    let placed = match runs::list_now(&state).await? {
+        Some(list) => placed(&*state.store, list, &stored.event, &links).await?,
+        None => Placed::Failed,
+    };
     let detail = EventDetail::new(&stored, &links, &placed, &observations);
     Ok(axum::Json(detail))
 }

@@ -1,13 +1,14 @@
 //! Runs over HTTP.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Extension;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use loom_studio_core::{
-    ErrorKind, EventFilter, Pattern, Projection as _, RunStatus, Seq, SeqSet, Timestamp,
+    ErrorKind, EventFilter, Pattern, Projection as _, RunList, RunStatus, Seq, SeqSet, Timestamp,
 };
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -37,6 +38,8 @@ pub(super) struct ListQuery {
     session_id: Option<String>,
     /// The caller or the callee of the root, in any spelling; `x*` prefix, `*x*` contains.
     node_id: Option<String>,
+    /// `true`: only runs whose root may have been called by somebody known, so that they may be part of another; `false`: only the others.
+    ambiguous: Option<bool>,
     /// `-seq` (default, the newest first), `seq`, `-duration` or `duration`.
     order: Option<String>,
     /// As of this position; now when absent.
@@ -107,6 +110,7 @@ fn question(state: &AppState, query: &ListQuery) -> Result<Question, ApiError> {
         status,
         session: pattern(&query.session_id),
         node: node(pattern(&query.node_id)),
+        is_ambiguous: query.ambiguous,
         order,
         limit,
         after,
@@ -147,6 +151,19 @@ pub(super) async fn as_of(
     let times = sessions.iter().map(|session| session.last_time);
     let now = times.max().unwrap_or_else(Timestamp::default);
     Ok(AsOf { list, at, now })
+}
+
+/// How long a question about one event waits for the runs to come to the head of the log.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The runs as far as they have come, which is the head unless they are far behind; `None` when they failed.
+pub(super) async fn list_now(state: &AppState) -> Result<Option<Arc<RunList>>, ApiError> {
+    let head = state.store.stats().await?.last_seq;
+    let reached = tokio::time::timeout(PATIENCE, state.live.reach_runs(head)).await;
+    if matches!(reached, Ok(Err(_))) {
+        return Ok(None);
+    }
+    Ok(Some(list_at(&state.live.runs, None).await?))
 }
 
 /// The run of that name.
