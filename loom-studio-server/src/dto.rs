@@ -422,10 +422,12 @@ pub(crate) struct SessionDto {
     errors: u64,
     /// `connected` while an ingest connection of the session is open, else `disconnected`.
     status: &'static str,
+    /// Whether it has a state tree: `GET /api/state?session_id=`.
+    has_state: bool,
 }
 
 impl SessionDto {
-    pub(crate) fn new(session: &Session, connected: bool) -> Self {
+    pub(crate) fn new(session: &Session, connected: bool, has_state: bool) -> Self {
         Self {
             first_seq: session.first_seq.0,
             last_seq: session.last_seq.0,
@@ -438,6 +440,7 @@ impl SessionDto {
             } else {
                 "disconnected"
             },
+            has_state,
             id: session.id.to_string(),
             workspace: session.workspace.to_string(),
         }

@@ -13,7 +13,7 @@ use super::args::QueryArgs;
 use super::remote::Remote;
 use super::runs::{DEFAULT_WORKSPACE, read, server};
 use super::store::existing_directory;
-use super::terminal::{Cell, has_colours, print, table};
+use super::terminal::{Cell, clean_json, has_colours, print, table};
 use super::transfer::{open, report};
 use super::tree::short;
 use crate::routes::events::page_json;
@@ -65,7 +65,7 @@ pub(super) async fn query(args: QueryArgs) -> Result<(), String> {
         let mut lines = String::new();
         for event in &page.events {
             if args.json {
-                lines.push_str(event.get());
+                lines.push_str(&clean_json(event.get()));
                 lines.push('\n');
             } else {
                 rows.push(row(&read(event.get().as_bytes())?));

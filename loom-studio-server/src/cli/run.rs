@@ -9,6 +9,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::args::{Cli, Command, LogFormat, ServeArgs};
 use super::file::{self, ConfigFile, LogFormatName};
+use super::terminal::clean_lines;
 use super::{query, runs, store, transfer};
 use crate::server::{Components, Server};
 use crate::settings::{Settings, Token};
@@ -30,6 +31,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
             // The last word of a failed start; the log may be off.
+            let message = clean_lines(&message);
             let _ = writeln!(std::io::stderr(), "loom-studio: {message}");
             ExitCode::FAILURE
         }

@@ -12,7 +12,7 @@ use loom_studio_core::{
 use super::args::{PlaceArgs, RunsArgs, ShowArgs};
 use super::remote::Remote;
 use super::store::{CHECKPOINTS, existing_directory};
-use super::terminal::{Cell, Tone, duration, has_colours, print, table};
+use super::terminal::{Cell, Tone, clean_json, duration, has_colours, print, table};
 use super::transfer::open;
 use super::tree::{self, short, tokens};
 use crate::dto::runs::{RunDetail, RunDto, RunsPage};
@@ -188,5 +188,5 @@ pub(super) fn read<'a, T: serde::Deserialize<'a>>(json: &'a [u8]) -> Result<T, S
 
 fn print_json(json: Vec<u8>) -> Result<(), String> {
     let text = String::from_utf8(json).map_err(|error| error.to_string())?;
-    print(&(text + "\n"))
+    print(&(clean_json(&text) + "\n"))
 }

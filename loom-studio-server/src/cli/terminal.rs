@@ -123,14 +123,41 @@ pub(super) fn toned(text: &str, tone: Tone, colours: bool) -> String {
     }
 }
 
-/// A text without what a terminal would obey: control characters, and those that turn the direction of writing.
+/// What a terminal would obey: control characters, and those that turn the direction of writing.
+fn steers(character: char) -> bool {
+    matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' | '\u{61c}')
+        || character.is_control()
+}
+
+/// A text without what a terminal would obey.
 pub(super) fn clean(text: &str) -> String {
-    let harmless = |character: char| match character {
-        '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
-        character if character.is_control() => '\u{fffd}',
-        character => character,
+    let harmless = |character| {
+        if steers(character) {
+            '\u{fffd}'
+        } else {
+            character
+        }
     };
     text.chars().map(harmless).collect()
+}
+
+/// As [`clean`], of a text in lines.
+pub(super) fn clean_lines(text: &str) -> String {
+    let lines: Vec<String> = text.split('\n').map(clean).collect();
+    lines.join("\n")
+}
+
+/// JSON text in which what a terminal would obey is escaped: the same document.
+pub(super) fn clean_json(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for character in json.chars() {
+        if steers(character) && !matches!(character, '\n' | '\r' | '\t') {
+            let _ = write!(out, "\\u{:04x}", u32::from(character));
+        } else {
+            out.push(character);
+        }
+    }
+    out
 }
 
 /// A length of time with three digits that count.
@@ -178,6 +205,16 @@ mod tests {
         );
         let coloured = table(&["n", "word", "rest"], &rows, true);
         assert!(coloured.contains("  \x1b[31mé\x1b[0m     "), "{coloured:?}");
+    }
+
+    #[test]
+    fn json_is_the_same_document_without_what_steers_the_terminal() {
+        let json = "{\"a\":\"\u{9b}31m\u{202e}\u{7f}é中\"}\n";
+        let cleaned = clean_json(json);
+        assert_eq!(cleaned, "{\"a\":\"\\u009b31m\\u202e\\u007fé中\"}\n");
+        let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+        assert_eq!(read(&cleaned), read(json));
+        assert_eq!(clean_lines("a\u{1b}b\n  ^"), "a\u{fffd}b\n  ^");
     }
 
     #[test]

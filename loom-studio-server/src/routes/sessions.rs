@@ -2,6 +2,7 @@
 
 use axum::Extension;
 use axum::extract::State;
+use loom_studio_core::{MemoryReconstructor as _, StateOf};
 
 use crate::dto::{SessionDto, SessionsDto};
 use crate::error::ApiError;
@@ -24,11 +25,15 @@ pub(super) async fn list(
         .reach(state.store.stats().await?.last_seq)
         .await?;
     let (sessions, at) = state.live.sessions(&workspace.0);
+    let memories = state.live.memories.head();
+    let memory = memories.of_workspace(&workspace.0);
     let sessions = sessions
         .into_iter()
         .map(|session| {
             let connected = state.connected.contains(&session.workspace, &session.id);
-            SessionDto::new(&session, connected)
+            let tree = StateOf::Session(Some(&session.id));
+            let has_state = memory.is_some_and(|memory| memory.state_session(tree).is_some());
+            SessionDto::new(&session, connected, has_state)
         })
         .collect();
     Ok(axum::Json(SessionsDto {

@@ -738,7 +738,7 @@ async fn sessions_are_those_of_the_workspace() {
         json!([{
             "id": "direct", "workspace": "default", "first_seq": 1, "last_seq": 2,
             "first_time": "2026-01-02T03:04:05.000000Z", "last_time": "2026-01-02T03:04:06.000000Z",
-            "events": 2, "errors": 1, "status": "disconnected",
+            "events": 2, "errors": 1, "status": "disconnected", "has_state": false,
         }])
     );
 }

@@ -3,8 +3,9 @@
 use loom_studio_core::MemoryStoreOptions;
 use serde_json::{Value, json};
 
-use crate::harness::{TestServer, memory_of, numbered};
+use crate::harness::{TestServer, memory, memory_of, numbered};
 use crate::http_client::Response;
+use crate::stores::GatedStore;
 
 /// What the interceptor of a `loom-agent` 0.3.3 program sent, in the order of arrival; with the causes that were noted inside the program, or without.
 pub(crate) fn recorded(with_causes: bool) -> Vec<Value> {
@@ -101,8 +102,44 @@ async fn runs_of_recorded_traffic_are_listed_and_shown() {
 async fn what_recorded_traffic_does_not_say_joins_nothing() {
     let server = with_recording(false).await;
     let page = get(&server, "/api/runs").await;
-    assert!(ids(&page).len() > 10);
+    // Four runs at once share their nodes: the ten have fallen apart, and the parts say so.
+    assert_eq!(
+        (&page["total"], &page["ambiguous"]),
+        (&json!(37), &json!(27))
+    );
     consistent(&server, &page).await;
+    let certain = get(&server, "/api/runs?ambiguous=false").await;
+    assert_eq!(
+        (&certain["total"], &certain["ambiguous"]),
+        (&json!(10), &json!(0))
+    );
+    let runs = page["runs"].as_array().unwrap();
+    let is_ambiguous = |run: &&Value| run["root"]["is_ambiguous"] == true;
+    for run in runs.iter().filter(is_ambiguous) {
+        let root = &run["root"];
+        let candidates = root["candidates"].as_array().unwrap();
+        assert!(candidates.len() > 1 && root["has_all_candidates"] == true);
+        for candidate in candidates {
+            // Whoever may have called shows the call as possible, and doesn't count it.
+            let shown = get(&server, &format!("/api/runs/{candidate}")).await;
+            let possible = shown["possible"].as_array().unwrap();
+            let part = possible.iter().find(|part| part["event"] == run["id"]);
+            let part = part.unwrap();
+            assert_eq!((&part["run_id"], &part["to"]), (&run["id"], &root["node"]));
+            let calls = shown["calls"].as_array().unwrap();
+            assert!(!calls.iter().any(|call| call["request"] == run["id"]));
+            let named = part["calls"].as_array().unwrap().iter();
+            let mut named =
+                named.map(|call| &calls[usize::try_from(call.as_u64().unwrap()).unwrap()]);
+            assert!(named.any(|call| call["request"] == *candidate));
+        }
+        let event = get(&server, &format!("/api/events/{}", run["id"])).await;
+        assert_eq!(event["links"]["candidates"], root["candidates"]);
+        assert_eq!(
+            (&event["links"]["call"], &event["run_id"]),
+            (&Value::Null, &run["id"])
+        );
+    }
 }
 
 #[tokio::test]
@@ -120,6 +157,10 @@ async fn a_call_that_may_have_been_made_in_either_of_two_is_shown_so() {
     assert_eq!(shown["run"]["id"], 1);
     let unclear = &shown["calls"][3];
     assert_eq!(unclear["candidates"], json!([2, 3]));
+    assert_eq!(
+        (&unclear["is_ambiguous"], &unclear["has_all_candidates"]),
+        (&json!(true), &json!(true))
+    );
     assert!(unclear["parent"].is_null() && unclear["link"].is_null());
     assert_eq!(shown["roots"], json!([0, 3]));
     let event = get(&server, "/api/events/4").await;
@@ -191,7 +232,10 @@ async fn an_error_nobody_heard_is_explained() {
     assert_eq!(run["status"], "failed");
     assert_eq!(
         run["root"],
-        json!({"seq": 1, "id": "1", "type": "node.request", "from": "/user/u", "node": "/node/agent/a"})
+        json!({
+            "seq": 1, "id": "1", "type": "node.request", "from": "/user/u", "node": "/node/agent/a",
+            "is_ambiguous": false, "candidates": [], "has_all_candidates": true,
+        })
     );
     assert_eq!(run["duration_ms"], 32_000.0);
     assert_eq!(
@@ -249,6 +293,10 @@ async fn an_event_names_its_run_and_its_call() {
         (&call["seq"], &call["trust"]),
         (&json!(1), &json!("structure"))
     );
+    assert_eq!(
+        (&thought["placed"], &thought["placed_at"]),
+        (&json!("yes"), &json!(7))
+    );
     let ask = get(&server, "/api/events/2").await;
     assert_eq!(ask["links"]["call"]["seq"], 1);
     assert_eq!(ask["links"]["end"]["seq"], 3);
@@ -268,8 +316,42 @@ async fn an_event_names_its_run_and_its_call() {
         (&unclear["run_id"], &unclear["links"]["call"]),
         (&Value::Null, &Value::Null)
     );
+    // It is part of no run, and either shows it as possible.
+    assert_eq!(unclear["links"]["candidates"], json!([8, 9]));
+    let shown = get(&server, "/api/runs/9").await;
+    assert_eq!(shown["run"]["events"], 1);
+    assert_eq!(shown["possible"][0]["event"], 10);
+    assert_eq!(
+        (&shown["possible"][0]["to"], &shown["possible"][0]["calls"]),
+        (&Value::Null, &json!([0]))
+    );
     let outside = get(&server, "/api/events/11").await;
     assert_eq!(outside["run_id"], Value::Null);
+}
+
+#[tokio::test]
+async fn an_event_has_its_links_when_the_views_have_failed() {
+    let server = TestServer::over(GatedStore::deaf(memory()), |_| {}).await;
+    server.append(&scene()).await;
+    server.get("/api/runs").await.problem(500, "views_failed");
+    let reply = get(&server, "/api/events/3").await;
+    assert_eq!(reply["links"]["request"]["seq"], 2);
+    assert_eq!(
+        (&reply["placed"], &reply["placed_at"]),
+        (&json!("failed"), &Value::Null)
+    );
+    assert_eq!(
+        (&reply["run_id"], &reply["links"]["call"]),
+        (&Value::Null, &Value::Null)
+    );
+    let request = get(&server, "/api/events/2").await;
+    assert_eq!(
+        (
+            &request["links"]["response"]["seq"],
+            &request["links"]["end"]
+        ),
+        (&json!(3), &Value::Null)
+    );
 }
 
 #[tokio::test]
@@ -316,6 +398,7 @@ async fn runs_are_filtered_ordered_and_paged() {
     for query in [
         "limit=0",
         "limit=1001",
+        "ambiguous=x",
         "status=x",
         "order=x",
         "nonsense=1",

@@ -23,6 +23,7 @@ pub(crate) struct GatedStore {
     open: watch::Sender<bool>,
     full: AtomicBool,
     broken: AtomicBool,
+    deaf: AtomicBool,
     entered: watch::Sender<usize>,
     waiting_bytes: AtomicUsize,
 }
@@ -35,6 +36,7 @@ impl GatedStore {
             open: watch::Sender::new(false),
             full: AtomicBool::new(false),
             broken: AtomicBool::new(false),
+            deaf: AtomicBool::new(false),
             entered: watch::Sender::new(0),
             waiting_bytes: AtomicUsize::new(0),
         })
@@ -51,6 +53,14 @@ impl GatedStore {
     pub(crate) fn broken(inner: Arc<dyn EventStore>) -> Arc<Self> {
         let store = Self::closed(inner);
         store.broken.store(true, Ordering::SeqCst);
+        store.open();
+        store
+    }
+
+    /// Nobody can subscribe: views fail.
+    pub(crate) fn deaf(inner: Arc<dyn EventStore>) -> Arc<Self> {
+        let store = Self::closed(inner);
+        store.deaf.store(true, Ordering::SeqCst);
         store.open();
         store
     }
@@ -122,6 +132,9 @@ impl EventStore for GatedStore {
     }
 
     async fn subscribe(&self, start: StartAt, filter: EventFilter) -> Result<Subscription> {
+        if self.deaf.load(Ordering::SeqCst) {
+            return Err(Error::new(ErrorKind::Io, "cannot read the log"));
+        }
         self.inner.subscribe(start, filter).await
     }
 

@@ -104,6 +104,11 @@ export interface components {
         BoundsDto: {
             /**
              * Format: int64
+             * @description Ambiguous events whose candidates are no longer known.
+             */
+            forgotten_ambiguous: number;
+            /**
+             * Format: int64
              * @description Calls that a late event can no longer join.
              */
             forgotten_calls: number;
@@ -124,7 +129,7 @@ export interface components {
             forgotten_runs: number;
             /**
              * Format: int64
-             * @description Events that came when those of their time were placed already.
+             * @description Events that came when later ones of their session were placed already.
              */
             late_events: number;
             /**
@@ -181,7 +186,7 @@ export interface components {
         };
         /** @description One call. */
         CallDto: {
-            /** @description The requests of the calls it may have been made in, where it can't be decided. */
+            /** @description The requests of the calls it may have been made in then, of this run or others; at most 16. */
             candidates: number[];
             /**
              * Format: double
@@ -197,6 +202,10 @@ export interface components {
             /** @description What else was sent in it, by time. */
             events: components["schemas"]["AttachedDto"][];
             from: string;
+            /** @description Whether it was made in one of those for certain; otherwise there are more, or they are no longer known. */
+            has_all_candidates: boolean;
+            /** @description Its parent can't be decided. */
+            is_ambiguous: boolean;
             /** @description It claims to be its own ancestor. */
             is_cycle: boolean;
             /** @description It ended in a `node.error` that its caller never heard. */
@@ -390,6 +399,13 @@ export interface components {
             links: components["schemas"]["LinksDto"];
             /** @description What interceptors saw of it later. */
             observations: components["schemas"]["ObservationDto"][];
+            /** @description Whether the list of runs could be asked: `yes`; `behind` when it has not come to this event yet; `failed` when the views stand still. Then nothing is known of the run, and `run_id`, `links.call`, `links.candidates` and `links.end` are empty. */
+            placed: string;
+            /**
+             * Format: int64
+             * @description The position the list of runs was asked at.
+             */
+            placed_at?: number | null;
             /**
              * Format: int64
              * @description The run it is part of, by the position of its root; `null` when it is part of none.
@@ -576,14 +592,22 @@ export interface components {
         /** @description Links of one event. */
         LinksDto: {
             call?: components["schemas"]["LinkDto"] | null;
-            /** @description The positions of the requests of the calls it may be in, where that can't be decided. */
+            /** @description The positions of the requests of the calls it may be in, where that can't be decided; at most 16. */
             candidates: number[];
             cause?: components["schemas"]["LinkDto"] | null;
+            /** @description The events with the id of the cause among which it can't be decided. */
+            cause_candidates: number[];
             /** @description What was sent while it was being handled. */
             effects: components["schemas"]["LinkDto"][];
             end?: components["schemas"]["LinkDto"] | null;
+            /** @description Whether it is in one of those for certain; otherwise there are more, or they are no longer known. */
+            has_all_candidates: boolean;
             request?: components["schemas"]["LinkDto"] | null;
+            /** @description The requests with the named id among which it can't be decided. */
+            request_candidates: number[];
             response?: components["schemas"]["LinkDto"] | null;
+            /** @description Replies that may be to this request or to one with the same id. */
+            response_candidates: number[];
         };
         /** @description What can differ. */
         MemoryChangeKindDto: {
@@ -835,6 +859,27 @@ export interface components {
             time?: string | null;
             total: number;
         };
+        /** @description An event that may belong to calls of a run it isn't counted in. */
+        PossibleDto: {
+            /** @description The calls of this run that it may belong to. */
+            calls: number[];
+            /** @description The requests of all calls it may belong to, at most 16. */
+            candidates: number[];
+            /** Format: int64 */
+            event: number;
+            /** @description Who sent it. */
+            from: string;
+            /** @description Whether it belongs to one of those for certain. */
+            has_all_candidates: boolean;
+            /**
+             * Format: int64
+             * @description The run it is part of; `null` when it is part of none.
+             */
+            run_id?: number | null;
+            time: string;
+            /** @description The node it calls; `null` when it is no request. */
+            to?: string | null;
+        };
         /** @description A problem document (RFC 9457). */
         Problem: {
             /** @description What to branch on. Stable. */
@@ -909,10 +954,16 @@ export interface components {
         };
         /** @description The root request of a run. */
         RootDto: {
+            /** @description The requests of the calls it may have been made in, at most 16. */
+            candidates: number[];
             /** @description Who made the call. */
             from: string;
+            /** @description Whether it was made in one of those for certain; otherwise there are more, or they are no longer known. */
+            has_all_candidates: boolean;
             /** @description The event's id; `null` when retention deleted it. */
             id?: string | null;
+            /** @description It may have been called by somebody known: the run may be part of another. */
+            is_ambiguous: boolean;
             /** @description The node that was called. */
             node: string;
             /** Format: int64 */
@@ -939,6 +990,13 @@ export interface components {
             /** @description The store's epoch. */
             epoch: string;
             failure?: components["schemas"]["FailureDto"] | null;
+            /**
+             * Format: int64
+             * @description How many more of those there are.
+             */
+            more_possible: number;
+            /** @description Events of other runs, or of none, that may belong to calls of this one. No figure here counts them. At most 1000. */
+            possible: components["schemas"]["PossibleDto"][];
             /** @description The calls without a known parent; the first is the root of the run. */
             roots: number[];
             run: components["schemas"]["RunDto"];
@@ -995,6 +1053,11 @@ export interface components {
         RunsPage: {
             /**
              * Format: int64
+             * @description How many of them may be part of others.
+             */
+            ambiguous: number;
+            /**
+             * Format: int64
              * @description The position they are as of.
              */
             at: number;
@@ -1040,6 +1103,8 @@ export interface components {
             /** Format: int64 */
             first_seq: number;
             first_time: string;
+            /** @description Whether it has a state tree: `GET /api/state?session_id=`. */
+            has_state: boolean;
             id: string;
             /** Format: int64 */
             last_seq: number;
@@ -1233,10 +1298,12 @@ export interface components {
         };
         /** @description An event whose call isn't known. */
         UnplacedDto: {
-            /** @description The requests of the calls it may belong to. */
+            /** @description The requests of the calls it may belong to, at most 16. */
             candidates: number[];
             /** Format: int64 */
             event: number;
+            /** @description Whether it belongs to one of those for certain. */
+            has_all_candidates: boolean;
         };
     };
     responses: never;
