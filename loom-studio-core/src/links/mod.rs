@@ -122,7 +122,7 @@ async fn responses(
         order: Order::Time,
         ..EventQuery::default()
     };
-    let (mut seen, mut namesakes) = (0, None::<bool>);
+    let (mut seen, mut alone) = (0, None);
     loop {
         let page = store.query(&query).await?;
         seen += page.events.len();
@@ -131,13 +131,10 @@ async fn responses(
             if !said.is_reply() || !fact.can_be_answered_by(&said) {
                 continue;
             }
-            let is_alone = match namesakes {
-                Some(has_namesakes) => !has_namesakes,
-                None => {
-                    let found = has_namesakes(store, request).await?;
-                    namesakes = Some(found);
-                    !found
-                }
+            let is_alone = if let Some(is_alone) = alone {
+                is_alone
+            } else {
+                *alone.insert(!has_namesakes(store, request).await?)
             };
             // Where the reply names the node it is for, there is one request of that id.
             if is_alone || said.to.is_some() {

@@ -209,11 +209,11 @@ fn a_session_with_too_many_open_calls_loses_its_own() {
     let found = listed(&list, &records, "w");
     assert_whole(&found, "steady", 300);
     assert!(list.bounds().forgotten_open_calls > 200);
-    let last = found
+    let strayed = found
         .iter()
         .find(|(names, ..)| names.contains("last"))
         .unwrap();
-    let candidates = last.2.ambiguity.clone().unwrap();
+    let candidates = strayed.2.ambiguity.clone().unwrap();
     assert!(!candidates.is_complete && candidates.events.len() == MAX_CANDIDATES);
 }
 
@@ -240,9 +240,9 @@ fn forgetting_an_open_call_is_not_for_ever() {
     arriving.extend(notes(200));
     let mut unsure = run("s", "unsure", 400);
     arriving.extend(unsure.drain(..2).map(|event| ("w", event)));
-    for (n, run) in many.iter().enumerate() {
+    for (n, run) in (0..).zip(&many) {
         let mut reply = run[3].clone();
-        reply["time"] = at(500 + n as i64).to_string().into();
+        reply["time"] = at(500 + n).to_string().into();
         arriving.push(("w", reply));
     }
     arriving.push(("w", {

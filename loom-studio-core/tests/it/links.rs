@@ -46,12 +46,12 @@ fn of(store: &MemoryStore, seq: u64) -> Links {
     block_on(links(store, &get(store, seq))).unwrap()
 }
 
-fn seq(link: &Option<Link>) -> Option<u64> {
-    link.as_ref().map(|link| link.event.seq().0)
+fn seq(link: Option<&Link>) -> Option<u64> {
+    link.map(|link| link.event.seq().0)
 }
 
-fn seqs(candidates: &Option<Candidates>) -> Vec<u64> {
-    let candidates = candidates.clone().unwrap_or_default();
+fn seqs(candidates: Option<&Candidates>) -> Vec<u64> {
+    let candidates = candidates.cloned().unwrap_or_default();
     candidates.events.iter().map(|seq| seq.0).collect()
 }
 
@@ -65,13 +65,13 @@ fn links_of_one_event_know_whom_an_id_belongs_to() {
     ]);
     let cause = of(&store, 3).cause;
     assert_eq!(
-        seq(&cause),
+        seq(cause.as_ref()),
         Some(2),
         "sent to the node that sent the effect"
     );
-    assert_eq!(seq(&of(&store, 4).request), Some(2));
-    assert_eq!(seq(&of(&store, 2).response), Some(4));
-    assert_eq!(seq(&of(&store, 1).response), None);
+    assert_eq!(seq(of(&store, 4).request.as_ref()), Some(2));
+    assert_eq!(seq(of(&store, 2).response.as_ref()), Some(4));
+    assert_eq!(seq(of(&store, 1).response.as_ref()), None);
     assert_eq!(of(&store, 2).effects.len(), 1);
     assert_eq!(of(&store, 1).effects.len(), 0);
 }
@@ -87,17 +87,20 @@ fn the_right_namesake_is_found_behind_a_thousand() {
     events.push(reply("r", "q", "b", 4_000, &none()));
     events.push(event("t", "b", "note", 4_001, &json!({"causationid": "q"})));
     let store = stored(&events);
-    assert_eq!(seq(&of(&store, 1_302).request), Some(1_001));
-    assert_eq!(seq(&of(&store, 1_001).response), Some(1_302));
-    assert_eq!(seq(&of(&store, 1_303).cause), Some(1_001));
+    assert_eq!(seq(of(&store, 1_302).request.as_ref()), Some(1_001));
+    assert_eq!(seq(of(&store, 1_001).response.as_ref()), Some(1_302));
+    assert_eq!(seq(of(&store, 1_303).cause.as_ref()), Some(1_001));
     // A reply to nobody in particular may answer each of the thousand.
     let unclear = of(&store, 1_002);
-    assert_eq!(seq(&unclear.request), None);
+    assert_eq!(seq(unclear.request.as_ref()), None);
     let candidates = unclear.request_candidates.unwrap();
     assert!(!candidates.is_complete && candidates.events.len() == MAX_CANDIDATES);
     let among = of(&store, 1);
     assert_eq!(
-        (seq(&among.response), among.response_candidates.len()),
+        (
+            seq(among.response.as_ref()),
+            among.response_candidates.len()
+        ),
         (None, 16)
     );
 }
@@ -122,16 +125,16 @@ fn of_namesakes_the_one_of_the_same_session_is_meant() {
     ]);
     let causes = [3, 4, 5].map(|event| of(&store, event));
     assert_eq!(
-        causes.each_ref().map(|links| seq(&links.cause)),
+        causes.each_ref().map(|links| seq(links.cause.as_ref())),
         [Some(1), Some(2), None]
     );
-    assert_eq!(seqs(&causes[2].cause_candidates), [1, 2]);
+    assert_eq!(seqs(causes[2].cause_candidates.as_ref()), [1, 2]);
     let requests = [6, 7, 8].map(|event| of(&store, event));
     assert_eq!(
-        requests.each_ref().map(|links| seq(&links.request)),
+        requests.each_ref().map(|links| seq(links.request.as_ref())),
         [Some(1), Some(2), None]
     );
-    assert_eq!(seqs(&requests[2].request_candidates), [1, 2]);
+    assert_eq!(seqs(requests[2].request_candidates.as_ref()), [1, 2]);
     for (request, effect, response) in [(1, 3, 6), (2, 4, 7)] {
         let links = of(&store, request);
         let effects: Vec<u64> = links
@@ -140,7 +143,7 @@ fn of_namesakes_the_one_of_the_same_session_is_meant() {
             .map(|link| link.event.seq().0)
             .collect();
         assert_eq!(
-            (effects, seq(&links.response)),
+            (effects, seq(links.response.as_ref())),
             (vec![effect], Some(response))
         );
     }
@@ -162,10 +165,13 @@ fn of_namesakes_the_one_whose_trace_the_reply_carries_on_is_meant() {
             &json!({"subject": "a", "traceparent": traceparent(2)}),
         ),
     ]);
-    assert_eq!(seq(&of(&store, 3).request), Some(2));
-    assert_eq!(seq(&of(&store, 4).request), Some(1));
+    assert_eq!(seq(of(&store, 3).request.as_ref()), Some(2));
+    assert_eq!(seq(of(&store, 4).request.as_ref()), Some(1));
     assert_eq!(
-        (seq(&of(&store, 2).response), seq(&of(&store, 1).response)),
+        (
+            seq(of(&store, 2).response.as_ref()),
+            seq(of(&store, 1).response.as_ref())
+        ),
         (Some(3), Some(4))
     );
 }
@@ -185,11 +191,17 @@ fn another_workspace_has_no_part_in_it() {
     };
     block_on(store.append(other)).unwrap();
     assert_eq!(
-        (seq(&of(&store, 1).cause), seq(&of(&store, 2).request)),
+        (
+            seq(of(&store, 1).cause.as_ref()),
+            seq(of(&store, 2).request.as_ref())
+        ),
         (None, None)
     );
     assert_eq!(
-        (seq(&of(&store, 3).response), of(&store, 3).effects.len()),
+        (
+            seq(of(&store, 3).response.as_ref()),
+            of(&store, 3).effects.len()
+        ),
         (None, 0)
     );
 }
@@ -201,7 +213,7 @@ fn the_response_is_the_first_by_time() {
         reply("first", "q", "b", 5, &none()),
         request("q", "a", "b", 0, &none()),
     ]);
-    assert_eq!(seq(&of(&store, 3).response), Some(2));
+    assert_eq!(seq(of(&store, 3).response.as_ref()), Some(2));
 }
 
 #[test]
@@ -303,7 +315,7 @@ fn an_event_of_a_large_run_is_placed_without_its_tree() {
             (9_004, None),
         ] {
             let placement = place(&list, event);
-            assert_eq!(seq(&placement.call), call, "{event}");
+            assert_eq!(seq(placement.call.as_ref()), call, "{event}");
             assert_eq!(placement.candidates, None);
             assert_eq!(placement.run, call.map(|_| RunId(Seq(1))));
         }
@@ -311,11 +323,11 @@ fn an_event_of_a_large_run_is_placed_without_its_tree() {
         let far = place(&list, ask(2_900));
         if limits == few {
             assert_eq!(
-                (seq(&far.call), far.candidates),
+                (seq(far.call.as_ref()), far.candidates),
                 (None, Some(Candidates::default()))
             );
         } else {
-            assert_eq!((seq(&far.call), far.candidates), (Some(2), None));
+            assert_eq!((seq(far.call.as_ref()), far.candidates), (Some(2), None));
         }
         assert_eq!(far.run, Some(RunId(Seq(1))));
     }

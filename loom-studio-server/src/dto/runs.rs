@@ -199,6 +199,10 @@ pub(crate) struct RunDetail {
 
 /// One call.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "members of an answer, not states"
+)]
 pub(crate) struct CallDto {
     /// The position of the request.
     pub(crate) request: u64,
