@@ -1,5 +1,54 @@
-from typing import Final
+from typing import Any, Final, final
 
-__all__ = ["__version__"]
+__all__ = ["Dispatch", "Sender", "__version__"]
 
 __version__: Final[str]
+
+@final
+class Sender:
+    def __new__(
+        cls,
+        url: str,
+        *,
+        session: str,
+        token: str | None = None,
+        max_events: int = 50_000,
+        max_bytes: int = 67_108_864,
+        compress: bool = True,
+    ) -> Sender: ...
+    def capture(self, event: object, cause: str | None = None) -> bool: ...
+    def observe(
+        self, source: str, of: str, phase: str, at: float | None = None, changed: dict[str, Any] | None = None
+    ) -> bool: ...
+    def emit(
+        self,
+        type: str,
+        source: str,
+        data: object,
+        *,
+        subject: str | None = None,
+        cause: str | None = None,
+        traceparent: str | None = None,
+        id: str | None = None,
+        time: object = None,
+    ) -> str | None: ...
+    def json(self, value: object) -> bytes | None: ...
+    def flush(self, timeout: float) -> bool: ...
+    def close(self, timeout: float) -> bool: ...
+    def stats(self) -> dict[str, Any]: ...
+    def abandon(self) -> None: ...
+
+@final
+class Dispatch:
+    def __new__(cls, here: object, owner: object = None) -> Dispatch: ...
+    @property
+    def owner(self) -> Any: ...
+    @property
+    def cause(self) -> str | None: ...
+    @property
+    def is_seen(self) -> bool: ...
+    @property
+    def is_published(self) -> bool: ...
+    def before(self, sender: Sender, event: object, id: str) -> bool: ...
+    def after(self, sender: Sender, event: object, id: str) -> bool: ...
+    def end(self, phase: str) -> None: ...

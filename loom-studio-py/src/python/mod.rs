@@ -1,10 +1,18 @@
 //! The module as Python sees it. `python/loom_studio/_native.pyi` describes the same and is checked against it.
 
+mod capture;
+mod dispatch;
+mod sender;
+
 use pyo3::prelude::*;
 
 /// The native side of `loom_studio`.
-#[pymodule(gil_used = false)]
+#[pymodule(gil_used = true)]
 mod _native {
+    #[pymodule_export]
+    use super::dispatch::Dispatch;
+    #[pymodule_export]
+    use super::sender::Sender;
     #[pymodule_export]
     #[expect(
         non_upper_case_globals,
