@@ -12,4 +12,4 @@ here: ContextVar[str | Dispatch | None] = ContextVar("loom_studio_here", default
 def current_cause() -> str | None:
     """The id of the event that is being handled here."""
     now = here.get()
-    return now.cause if type(now) is Dispatch else now  # type: ignore[return-value]
+    return now.cause if type(now) is Dispatch else now

@@ -92,9 +92,9 @@ def _after_fork_in_child() -> None:
     # sets up in this order. A module that isn't loaded has made no child.
     util = sys.modules.get("multiprocessing.util")
     if util is not None and _is_watching:
-        util.register_after_fork(_anchor, _finalize_child)  # type: ignore[attr-defined]
+        util.register_after_fork(_anchor, _finalize_child)
 
 
 def _finalize_child(anchor: object) -> None:
     util = sys.modules["multiprocessing.util"]
-    util.Finalize(anchor, _end, exitpriority=-100)  # type: ignore[attr-defined]
+    util.Finalize(anchor, _end, exitpriority=-100)

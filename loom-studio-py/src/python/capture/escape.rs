@@ -5,6 +5,10 @@
 //! over (the byte tests of *Bit Twiddling Hacks*, S. E. Anderson).
 
 #![expect(
+    clippy::cast_ptr_alignment,
+    reason = "every load and store of a block is one that needs no alignment"
+)]
+#![expect(
     unsafe_code,
     reason = "blocks are loaded and stored through pointers; each says why it may"
 )]

@@ -79,7 +79,7 @@ impl Capture {
                 is_event = writer.event(event, cause, stamps, &mut snapshot)?;
                 Ok(snapshot)
             },
-            |_, text| text.first().is_some().then(|| push(text)),
+            |_, text| (!text.is_empty()).then(|| push(text)),
         )?;
         Ok(if is_event {
             pushed.map(|pushed| (snapshot, pushed))
@@ -315,9 +315,9 @@ impl Writer<'_> {
             writer.out.push(b':');
             let value_start = writer.out.len();
             if matches!(text, b"id" | b"source" | b"type") {
-                writer.name(value)?
+                writer.name(value)?;
             } else {
-                writer.value(value)?
+                writer.value(value)?;
             }
             if before.is_some_and(|before| {
                 before.hash == xxh3_64(writer.out.get(value_start..).unwrap_or_default())

@@ -184,7 +184,7 @@ fn model_shape(class: &Bound<'_, PyAny>) -> PyResult<Shape> {
         extra: true,
     };
     let Some(fields) = swallow(py, class.getattr("__pydantic_fields__"))?
-        .filter(|fields| fields.is_instance_of::<PyDict>())
+        .filter(PyAnyMethods::is_instance_of::<PyDict>)
     else {
         shape.custom = None;
         return Ok(shape);
@@ -221,9 +221,11 @@ fn model_shape(class: &Bound<'_, PyAny>) -> PyResult<Shape> {
                 .getattr("info")
                 .and_then(|info| info.getattr("fields")),
         )?;
-        let names: Option<Vec<String>> = named.and_then(|names| names.extract().ok());
-        match (names, &mut shape.custom) {
-            (Some(names), Some(custom)) => custom.extend(names.into_iter().map(String::into_bytes)),
+        let listed: Option<Vec<String>> = named.and_then(|names| names.extract().ok());
+        match (listed, &mut shape.custom) {
+            (Some(listed), Some(custom)) => {
+                custom.extend(listed.into_iter().map(String::into_bytes))
+            }
             _ => shape.custom = None,
         }
     }
@@ -275,7 +277,7 @@ pub(super) fn class_name(object: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
         swallow(py, class.getattr(pyo3::intern!(py, "__module__")))?,
         swallow(py, class.qualname().map(Bound::into_any))?,
     ] {
-        let Some(part) = part.filter(|part| part.is_instance_of::<PyString>()) else {
+        let Some(part) = part.filter(PyAnyMethods::is_instance_of::<PyString>) else {
             continue;
         };
         let Some(text) = utf8(&part) else { continue };

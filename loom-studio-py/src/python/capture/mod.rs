@@ -57,7 +57,7 @@ impl Capture {
     /// # Errors
     /// [`Stop`].
     pub(super) fn json(&self, value: &Bound<'_, PyAny>) -> Result<Vec<u8>, Stop> {
-        self.write(|writer| writer.value(value), |_, text| text.to_vec())
+        self.write(|writer| writer.value(value), |(), text| text.to_vec())
             .map(|((), text)| text)
     }
 

@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 
+use pyo3::Borrowed;
 use pyo3::prelude::*;
 
 use super::object::{DateTimeLayout, Fields, attribute, swallow};
@@ -42,7 +43,7 @@ pub(super) fn push_datetime(
         .as_ref()
         .and_then(|layout| layout.read(value));
     let (fields, zone) = if let Some((fields, zone)) = direct {
-        (fields, zone.map(|zone| zone.to_owned()))
+        (fields, zone.map(Borrowed::to_owned))
     } else {
         let Some(fields) = look_up(value)? else {
             return Ok(false);

@@ -98,12 +98,7 @@ impl Writer<'_> {
             },
             Kind::Enumeration => match attribute(value, pyo3::intern!(py, "_value_"))? {
                 // A value of an enumeration may be anything, itself included.
-                Some(inner) => self.nested(&inner, |writer, inner| {
-                    writer.path.push(value.as_ptr() as usize);
-                    let written = writer.value(inner);
-                    writer.path.pop();
-                    written
-                }),
+                Some(inner) => self.nested(value, |writer, _| writer.value(&inner)),
                 None => self.opaque(value),
             },
             Kind::Exception => self.exception(value),
@@ -246,7 +241,7 @@ impl Writer<'_> {
 
     #[inline]
     fn float(&mut self, value: &Bound<'_, PyAny>) -> Written {
-        let Ok(number) = value.cast::<PyFloat>().map(|float| float.value()) else {
+        let Ok(number) = value.cast::<PyFloat>().map(PyFloatMethods::value) else {
             return self.opaque(value);
         };
         if number.is_finite() {
@@ -334,7 +329,7 @@ impl Writer<'_> {
                 .get_item(0)
                 .ok()
         });
-        if let Some(message) = first.filter(|first| first.is_exact_instance_of::<PyString>())
+        if let Some(message) = first.filter(PyAnyMethods::is_exact_instance_of::<PyString>)
             && let Some(message) = utf8(&message)
         {
             name.extend_from_slice(b": ");
