@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any
 
 from loom_studio._context import current_cause, here
-from loom_studio._native import Dispatch, Sender
+from loom_studio._native import Dispatch, Sender, begin
 
 __all__ = ["current_cause", "is_dispatching", "is_wrapped", "unwrap", "wrap", "wrap_transport"]
 
@@ -80,7 +80,10 @@ def unwrap() -> None:
 def wrap_transport(transport: type | None) -> None:
     """Wrap the method of a transport's class in which handlers run."""
     with _lock:
-        _wrap(transport, "_safe_exec", _safe_exec)
+        if transport is not None and TRANSPORTS.get(transport.__module__) == transport.__name__:
+            _wrap(transport, "_safe_exec", functools.partial(_safe_exec_as_task, transport))
+        else:
+            _wrap(transport, "_safe_exec", _safe_exec)
 
 
 def _class(module: str, name: str, *, load: bool = False) -> type | None:
@@ -115,7 +118,7 @@ def _wrap(owner: type | None, name: str, make: Callable[[Function], Function]) -
 
 def _dispatch(original: Function) -> Function:
     async def dispatch(self: Any, event: Any) -> Any:
-        record = Dispatch(here.get(), self)
+        record = begin(here.get(), self)
         token = here.set(record)
         try:
             result = await original(self, event)
@@ -134,6 +137,23 @@ def _dispatch(original: Function) -> Function:
                 pass
 
     return dispatch
+
+
+def _safe_exec_as_task(transport: type, original: Function) -> Function:
+    """Loom's own transports make a task of each call: its context is its own, and needs no restoring. A class derived from one may do otherwise."""
+    careful = _safe_exec(original)
+
+    def _safe_exec_(self: Any, handler: Any, event: Any) -> Any:
+        if type(self) is not transport:
+            return careful(self, handler, event)
+
+        def handle(event: Any) -> Any:
+            here.set(_id_of(event))
+            return handler(event)
+
+        return original(self, handle, event)
+
+    return _safe_exec_
 
 
 def _safe_exec(original: Function) -> Function:

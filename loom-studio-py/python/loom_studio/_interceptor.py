@@ -53,19 +53,28 @@ class StudioInterceptor(_Base):
         self.studio_url = options.url or studio_url if studio_url == DEFAULT_URL else studio_url
         self._open: dict[str, Dispatch] = {}
         self._client: Client | None = None
+        self._enabled = False
         self.enabled = enabled or options.enabled
-        if self.enabled:
+
+    @property
+    def enabled(self) -> bool:
+        """Whether it watches. May be set at any time; it stays off where there can't be a client."""
+        return self._enabled
+
+    @enabled.setter
+    def enabled(self, enabled: bool) -> None:
+        if enabled and self._client is None:
             self._client = client_for(self.studio_url)
-            self.enabled = self._client is not None
-        if self.enabled:
+        self._enabled = enabled and self._client is not None
+        if self._enabled:
             _causality.wrap()
 
     async def pre_invoke(self, event: Any) -> Any:
         """See an event before it is published, and let it pass."""
-        if self.enabled:
+        if self._enabled:
             try:
                 now = here.get()
-                sender = self._sender()
+                sender = self._client.sender or self._sender()  # type: ignore[union-attr]
                 if type(now) is not Dispatch or not now.before(sender, event, event.id):
                     self._before_alone(sender, now, event)
             except Exception:
@@ -74,10 +83,10 @@ class StudioInterceptor(_Base):
 
     async def post_invoke(self, event: Any) -> None:
         """See that an event was published."""
-        if self.enabled:
+        if self._enabled:
             try:
                 now = here.get()
-                sender = self._sender()
+                sender = self._client.sender or self._sender()  # type: ignore[union-attr]
                 if type(now) is not Dispatch or not now.after(sender, event, event.id):
                     self._after_alone(sender, event)
             except Exception:
@@ -86,12 +95,7 @@ class StudioInterceptor(_Base):
     def _sender(self) -> Sender:
         client = self._client
         if client is None:
-            # Enabled by hand, after it was made.
-            client = self._client = client_for(self.studio_url)
-            if client is None:
-                self.enabled = False
-                raise RuntimeError("there is no client")
-            _causality.wrap()
+            raise RuntimeError("an interceptor that is enabled has a client")
         return client.sender or client.start()
 
     def _before_alone(self, sender: Sender, now: object, event: Any) -> None:

@@ -1,6 +1,6 @@
 from typing import Any, Final, final
 
-__all__ = ["Dispatch", "Sender", "__version__"]
+__all__ = ["Dispatch", "Sender", "__version__", "begin"]
 
 __version__: Final[str]
 
@@ -52,3 +52,5 @@ class Dispatch:
     def before(self, sender: Sender, event: object, id: str) -> bool: ...
     def after(self, sender: Sender, event: object, id: str) -> bool: ...
     def end(self, phase: str) -> None: ...
+
+def begin(here: object, owner: object, /) -> Dispatch: ...

@@ -20,9 +20,17 @@ pub(super) struct Dispatch {
     is_published: bool,
 }
 
+/// A new [`Dispatch`]; cheaper to call than the class.
+///
+/// `here` is what is going on where the event is dispatched: the id of the event that is being handled, another dispatch, or nothing. `owner` is the dispatcher.
+#[pyfunction]
+#[pyo3(signature = (here, owner, /))]
+pub(super) fn begin(here: &Bound<'_, PyAny>, owner: Py<PyAny>) -> Dispatch {
+    Dispatch::new(here, Some(owner))
+}
+
 #[pymethods]
 impl Dispatch {
-    /// `here` is what is going on where the event is dispatched: the id of the event that is being handled, another dispatch, or nothing.
     #[new]
     #[pyo3(signature = (here, owner=None))]
     fn new(here: &Bound<'_, PyAny>, owner: Option<Py<PyAny>>) -> Self {

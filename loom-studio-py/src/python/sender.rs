@@ -52,7 +52,8 @@ impl Sender {
         let config = SenderConfig {
             url,
             token,
-            session: session.clone(),
+            // Every event written here carries it already.
+            session: String::new(),
             max_queued_events: max_events,
             max_queued_bytes: max_bytes,
             compress,

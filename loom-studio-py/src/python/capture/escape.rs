@@ -13,18 +13,35 @@
     reason = "blocks are loaded and stored through pointers; each says why it may"
 )]
 
-use std::ptr;
-
 /// A block may be stored whole although only its beginning counts: so much room beyond the text is reserved.
 const SLACK: usize = 16;
 const ONES: u64 = u64::MAX / 255;
 const HIGH: u64 = ONES * 0x80;
 
 /// Appends UTF-8 `text` as a JSON string with its quotes.
+#[inline]
 pub(super) fn push_string(out: &mut Vec<u8>, text: &[u8]) {
     out.reserve(text.len() + 2 + SLACK);
-    out.push(b'"');
-    push_escaped(out, text);
+    let start = out.len();
+    // SAFETY: there is room for the text, two quotes and `SLACK` bytes, and `copy_clean` writes no further than the text
+    // and the slack. The bytes up to the new length are initialised.
+    let clean = unsafe {
+        let to = out.as_mut_ptr().add(start);
+        *to = b'"';
+        let clean = copy_clean(text, to.add(1));
+        *to.add(1 + clean) = b'"';
+        out.set_len(start + 1 + clean + usize::from(clean == text.len()));
+        clean
+    };
+    if clean < text.len() {
+        push_rest(out, text.get(clean..).unwrap_or_default());
+    }
+}
+
+/// Goes on with a string at a byte that needs an escape, and ends it.
+#[cold]
+fn push_rest(out: &mut Vec<u8>, rest: &[u8]) {
+    push_escaped(out, rest);
     out.push(b'"');
 }
 
@@ -79,18 +96,44 @@ fn push_clean(out: &mut Vec<u8>, text: &[u8]) -> usize {
 ///
 /// # Safety
 /// `to` is valid for writes of `text.len() + SLACK` bytes and doesn't overlap `text`.
+#[inline]
 unsafe fn copy_clean(text: &[u8], to: *mut u8) -> usize {
     let (from, length) = (text.as_ptr(), text.len());
-    let mut done = 0;
     #[cfg(target_arch = "x86_64")]
-    while length - done >= 16 {
-        // SAFETY: 16 bytes are left to read, and there is room for them.
-        let dirty = unsafe { copy_block(from.add(done), to.add(done)) };
-        if dirty != 0 {
-            return done + dirty.trailing_zeros() as usize;
+    if length >= 16 {
+        let mut done = 0;
+        while length - done >= 16 {
+            // SAFETY: 16 bytes are left to read, and there is room for them.
+            let dirty = unsafe { copy_block(from.add(done), to.add(done)) };
+            if dirty != 0 {
+                return done + dirty.trailing_zeros() as usize;
+            }
+            done += 16;
         }
-        done += 16;
+        if done == length {
+            return length;
+        }
+        // The last block overlaps what is known to be clean.
+        let last = length - 16;
+        // SAFETY: the last 16 bytes of the text, and of the room for it.
+        let dirty = unsafe { copy_block(from.add(last), to.add(last)) };
+        return if dirty == 0 {
+            length
+        } else {
+            last + dirty.trailing_zeros() as usize
+        };
     }
+    // SAFETY: as this function's.
+    unsafe { copy_clean_words(from, length, to) }
+}
+
+/// [`copy_clean`] eight bytes at a time.
+///
+/// # Safety
+/// `from` is valid for reads of `length` bytes, `to` for writes of `length + SLACK`.
+#[inline]
+unsafe fn copy_clean_words(from: *const u8, length: usize, to: *mut u8) -> usize {
+    let mut done = 0;
     while length - done >= 8 {
         // SAFETY: 8 bytes are left to read, and there is room for them; neither need be aligned.
         let dirty = unsafe {
@@ -103,15 +146,11 @@ unsafe fn copy_clean(text: &[u8], to: *mut u8) -> usize {
         }
         done += 8;
     }
-    let left = length - done;
-    let mut bytes = [b' '; 8];
-    // SAFETY: fewer than 8 bytes are left, which is what `bytes` has; `to` has `SLACK` bytes beyond the text.
+    // SAFETY: fewer than 8 bytes are left; `to` has `SLACK` bytes beyond the text.
     let dirty = unsafe {
-        copy_few(from.add(done), bytes.as_mut_ptr(), left);
-        to.add(done)
-            .cast::<u64>()
-            .write_unaligned(u64::from_ne_bytes(bytes));
-        needs_escape(u64::from_le_bytes(bytes))
+        let word = read_few(from.add(done), length - done);
+        to.add(done).cast::<u64>().write_unaligned(word.to_le());
+        needs_escape(word)
     };
     if dirty == 0 {
         length
@@ -120,27 +159,31 @@ unsafe fn copy_clean(text: &[u8], to: *mut u8) -> usize {
     }
 }
 
-/// Copies fewer than 8 bytes without a call.
+/// Fewer than 8 bytes, the first lowest, and spaces, which need no escape, for the rest.
 ///
 /// # Safety
-/// `from` is valid for reads and `to` for writes of `count` bytes, `count` is below 8.
+/// `from` is valid for reads of `count` bytes, `count` is below 8.
 #[inline]
-unsafe fn copy_few(from: *const u8, to: *mut u8, count: usize) {
-    // SAFETY: both halves lie within `count` bytes; they may overlap each other, which writes the same bytes twice.
-    unsafe {
+unsafe fn read_few(from: *const u8, count: usize) -> u64 {
+    const SPACES: u64 = ONES * 0x20;
+    // SAFETY: every read lies within `count` bytes; where two overlap they read the same.
+    let bytes = unsafe {
         match count {
-            0 => {}
-            1 => *to = *from,
-            2 | 3 => {
-                ptr::copy_nonoverlapping(from, to, 2);
-                *to.add(count - 1) = *from.add(count - 1);
+            0 => return SPACES,
+            1..4 => {
+                let (first, middle, last) = (*from, *from.add(count / 2), *from.add(count - 1));
+                u64::from(first)
+                    | u64::from(middle) << (count / 2 * 8)
+                    | u64::from(last) << ((count - 1) * 8)
             }
             _ => {
-                ptr::copy_nonoverlapping(from, to, 4);
-                ptr::copy_nonoverlapping(from.add(count - 4), to.add(count - 4), 4);
+                let low = u32::from_le(from.cast::<u32>().read_unaligned());
+                let high = u32::from_le(from.add(count - 4).cast::<u32>().read_unaligned());
+                u64::from(low) | u64::from(high) << ((count - 4) * 8)
             }
         }
-    }
+    };
+    bytes | SPACES << (count * 8)
 }
 
 /// Copies 16 bytes; bit `i` of the answer says that byte `i` needs an escape.

@@ -1,11 +1,12 @@
 //! Events and observations as the server takes them.
 
+use std::ops::Range;
+
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
-use xxhash_rust::xxh3::xxh3_64;
 
 use super::kinds::Kind;
-use super::object::{Entries, utf8};
+use super::object::{Entries, attribute, instance_dict, utf8};
 use super::time::push_micros;
 use super::{Capture, Stop, Writer, Written};
 
@@ -23,13 +24,21 @@ pub(in crate::python) struct Snapshot {
     source: Option<Py<PyAny>>,
     id: Option<Py<PyAny>>,
     members: Vec<Member>,
+    /// The JSON text of the members that can change, one after the other.
+    text: Vec<u8>,
 }
 
 struct Member {
     name: Py<PyAny>,
-    /// A value that can't change is held, and compared by identity first.
-    fixed: Option<Py<PyAny>>,
-    hash: u64,
+    before: Before,
+}
+
+/// What a member was.
+enum Before {
+    /// A value that can't change, and is held.
+    Fixed(Py<PyAny>),
+    /// Its place in the snapshot's text.
+    Text(Range<usize>),
 }
 
 /// An event of Studio's own.
@@ -48,6 +57,7 @@ impl Snapshot {
     /// Keeps the name alone.
     pub(in crate::python) fn forget_members(&mut self) {
         self.members = Vec::new();
+        self.text = Vec::new();
     }
 
     /// Whether observations of it can be sent: they name its source and its id.
@@ -75,6 +85,7 @@ impl Capture {
                     source: None,
                     id: None,
                     members: Vec::with_capacity(12),
+                    text: Vec::with_capacity(512),
                 };
                 is_event = writer.event(event, cause, stamps, &mut snapshot)?;
                 Ok(snapshot)
@@ -181,9 +192,8 @@ impl Writer<'_> {
             if is_ours(text) {
                 return Ok(());
             }
-            writer.out.push(b'"');
-            super::escape::push_escaped(writer.out, text);
-            writer.out.extend_from_slice(b"\":");
+            super::escape::push_string(writer.out, text);
+            writer.out.push(b':');
             let start = writer.out.len();
             match text {
                 b"id" | b"source" | b"type" => {
@@ -206,12 +216,17 @@ impl Writer<'_> {
                 }
                 _ => writer.value(value)?,
             }
-            let hash = xxh3_64(writer.out.get(start..).unwrap_or_default());
-            let fixed = is_fixed(value).then(|| value.clone().unbind());
+            let before = if writer.is_fixed(value) {
+                Before::Fixed(value.clone().unbind())
+            } else {
+                let place = snapshot.text.len();
+                let text = writer.out.get(start..).unwrap_or_default();
+                snapshot.text.extend_from_slice(text);
+                Before::Text(place..snapshot.text.len())
+            };
             snapshot.members.push(Member {
                 name: name.clone().unbind(),
-                fixed,
-                hash,
+                before,
             });
             writer.out.push(b',');
             Ok(())
@@ -275,6 +290,9 @@ impl Writer<'_> {
 
     /// `,"changed":{…}` with the members that differ from the snapshot, if any.
     fn changes(&mut self, event: &Bound<'_, PyAny>, snapshot: &Snapshot) -> Written {
+        if self.is_unchanged(event, snapshot)? {
+            return Ok(());
+        }
         let start = self.out.len();
         self.out.extend_from_slice(b",\"changed\":{");
         let empty = self.out.len();
@@ -294,17 +312,16 @@ impl Writer<'_> {
                     .iter()
                     .position(|member| utf8(member.name.bind(name.py())) == Some(text)),
             };
-            let before = place.and_then(|place| snapshot.members.get(place));
+            let before = place
+                .and_then(|place| snapshot.members.get(place))
+                .map(|member| &member.before);
             if let Some(place) = place {
                 next = place + 1;
                 if let Some(seen) = matched.get_mut(place) {
                     *seen = true;
                 }
             }
-            if before
-                .and_then(|before| before.fixed.as_ref())
-                .is_some_and(|fixed| fixed.is(value))
-            {
+            if matches!(before, Some(Before::Fixed(fixed)) if fixed.is(value)) {
                 return Ok(());
             }
             let start = writer.out.len();
@@ -319,11 +336,18 @@ impl Writer<'_> {
             } else {
                 writer.value(value)?;
             }
-            if before.is_some_and(|before| {
-                before.hash == xxh3_64(writer.out.get(value_start..).unwrap_or_default())
-            }) {
-                writer.out.truncate(start);
-            }
+            let end = writer.out.len();
+            let is_same = match before {
+                None => false,
+                Some(Before::Text(range)) => {
+                    writer.out.get(value_start..) == snapshot.text.get(range.clone())
+                }
+                Some(Before::Fixed(fixed)) => {
+                    writer.value(fixed.bind(name.py()))?;
+                    writer.out.get(value_start..end) == writer.out.get(end..)
+                }
+            };
+            writer.out.truncate(if is_same { start } else { end });
             Ok(())
         })?;
         self.path.pop();
@@ -350,6 +374,52 @@ impl Writer<'_> {
             self.out.push(b'}');
         }
         self.check(0)
+    }
+
+    /// Whether an event is as it was in every member, found out as fast as can be. `false` may also mean that it isn't seen at once.
+    fn is_unchanged(
+        &mut self,
+        event: &Bound<'_, PyAny>,
+        snapshot: &Snapshot,
+    ) -> Result<bool, Stop> {
+        let Kind::Record(shape) = self.kinds.of(event)? else {
+            return Ok(false);
+        };
+        if shape.fields.is_some() || !shape.excluded.is_empty() {
+            return Ok(false);
+        }
+        let extra = attribute(event, pyo3::intern!(event.py(), "__pydantic_extra__"))?;
+        let has_extra = extra
+            .as_ref()
+            .and_then(Entries::of)
+            .is_some_and(|mut extra| extra.next().is_some());
+        let Some(dict) = instance_dict(event).filter(|_| !has_extra) else {
+            return Ok(false);
+        };
+        let Some(mut entries) = Entries::of(&dict) else {
+            return Ok(false);
+        };
+        for member in &snapshot.members {
+            let is_same = match &member.before {
+                Before::Fixed(value) => entries.skip_same(&member.name, value),
+                Before::Text(range) => match entries.next() {
+                    Some((name, value)) if name.is(&member.name) => {
+                        let start = self.out.len();
+                        self.path.push(event.as_ptr() as usize);
+                        self.value(&value)?;
+                        self.path.pop();
+                        let is_same = self.out.get(start..) == snapshot.text.get(range.clone());
+                        self.out.truncate(start);
+                        is_same
+                    }
+                    _ => false,
+                },
+            };
+            if !is_same {
+                return Ok(false);
+            }
+        }
+        Ok(entries.next().is_none())
     }
 
     fn emission(&mut self, event: &Emission<'_, '_>, stamps: Stamps<'_>) -> Written {
@@ -390,6 +460,13 @@ impl Writer<'_> {
         self.check(0)
     }
 
+    /// Whether a value can't change as long as it lives.
+    fn is_fixed(&self, value: &Bound<'_, PyAny>) -> bool {
+        value.is_exact_instance_of::<PyString>()
+            || value.is_none()
+            || self.clockwork.is_datetime(value)
+    }
+
     /// Hands the members of an event to `write`; `false` if it is no model and no dictionary.
     fn members_of_event<'py>(
         &mut self,
@@ -418,11 +495,6 @@ fn is_ours(name: &[u8]) -> bool {
             name,
             b"studiosession" | b"studio_phase" | b"studio_timestamp"
         )
-}
-
-/// Whether a value can't change as long as it lives.
-fn is_fixed(value: &Bound<'_, PyAny>) -> bool {
-    value.is_exact_instance_of::<PyString>() || value.is_none()
 }
 
 /// The program may say itself what caused an event.

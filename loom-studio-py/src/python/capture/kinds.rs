@@ -1,6 +1,7 @@
 //! How instances of a class are written, found out once per class.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
 use pyo3::prelude::*;
@@ -59,7 +60,29 @@ pub(super) struct Shape {
 #[derive(Default)]
 pub(super) struct Kinds {
     /// By address; each entry keeps its class alive, so that no other can take the address.
-    known: HashMap<usize, (Py<PyAny>, Kind)>,
+    known: HashMap<usize, (Py<PyAny>, Kind), BuildHasherDefault<OfAddress>>,
+}
+
+/// Spreads the bits of an address, which end in zeros (Fibonacci hashing: Knuth, *The Art of Computer Programming* 3, 6.4).
+#[derive(Default)]
+struct OfAddress(u64);
+
+impl Hasher for OfAddress {
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.write_usize(usize::from(byte));
+        }
+    }
+
+    fn write_usize(&mut self, address: usize) {
+        self.0 = (self.0 ^ address as u64)
+            .wrapping_mul(0x9E37_79B9_7F4A_7C15)
+            .rotate_left(26);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 impl Kinds {
@@ -224,7 +247,7 @@ fn model_shape(class: &Bound<'_, PyAny>) -> PyResult<Shape> {
         let listed: Option<Vec<String>> = named.and_then(|names| names.extract().ok());
         match (listed, &mut shape.custom) {
             (Some(listed), Some(custom)) => {
-                custom.extend(listed.into_iter().map(String::into_bytes))
+                custom.extend(listed.into_iter().map(String::into_bytes));
             }
             _ => shape.custom = None,
         }

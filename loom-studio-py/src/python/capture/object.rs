@@ -26,6 +26,29 @@ impl<'a, 'py> Entries<'a, 'py> {
     }
 }
 
+impl<'py> Entries<'_, 'py> {
+    /// Passes over the next entry if key and value are these very objects.
+    #[inline]
+    pub(super) fn skip_same(&mut self, key: &Py<PyAny>, value: &Py<PyAny>) -> bool {
+        let (mut found_key, mut found_value) = (std::ptr::null_mut(), std::ptr::null_mut());
+        let mut position = self.position;
+        // SAFETY: as in `next`; addresses are compared, nothing is read through them.
+        let found = unsafe {
+            ffi::PyDict_Next(
+                self.dict.as_ptr(),
+                &raw mut position,
+                &raw mut found_key,
+                &raw mut found_value,
+            )
+        };
+        let is_same = found != 0 && found_key == key.as_ptr() && found_value == value.as_ptr();
+        if is_same {
+            self.position = position;
+        }
+        is_same
+    }
+}
+
 impl<'py> Iterator for Entries<'_, 'py> {
     type Item = (Bound<'py, PyAny>, Bound<'py, PyAny>);
 

@@ -13,6 +13,8 @@ const MICROS_PER_DAY: i64 = 86_400 * 1_000_000;
 pub(super) struct Clockwork {
     layout: Option<DateTimeLayout>,
     utc: Py<PyAny>,
+    /// The class `datetime`.
+    datetime: Py<PyAny>,
 }
 
 impl Clockwork {
@@ -21,11 +23,19 @@ impl Clockwork {
     pub(super) fn new(py: Python<'_>) -> PyResult<Self> {
         let module = py.import("datetime")?;
         let utc = module.getattr("timezone")?.getattr("utc")?;
-        let layout = DateTimeLayout::probe(&module.getattr("datetime")?, &utc);
+        let datetime = module.getattr("datetime")?;
+        let layout = DateTimeLayout::probe(&datetime, &utc);
         Ok(Self {
             layout,
             utc: utc.unbind(),
+            datetime: datetime.unbind(),
         })
+    }
+
+    /// Whether it is a `datetime`, and of no class derived from it: such a one never changes.
+    #[inline]
+    pub(super) fn is_datetime(&self, value: &Bound<'_, PyAny>) -> bool {
+        std::ptr::eq(value.get_type_ptr().cast(), self.datetime.as_ptr())
     }
 }
 

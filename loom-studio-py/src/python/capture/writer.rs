@@ -69,6 +69,8 @@ impl Writer<'_> {
             Ok(())
         } else if value.is_exact_instance_of::<PyFloat>() {
             self.float(value)
+        } else if self.clockwork.is_datetime(value) {
+            self.scalar(|out, clockwork| push_datetime(out, clockwork, value), value)
         } else {
             self.by_kind(value)
         }
@@ -339,9 +341,12 @@ impl Writer<'_> {
     }
 
     fn dict(&mut self, dict: &Bound<'_, PyAny>) -> Written {
+        let Some(entries) = Entries::of(dict) else {
+            return self.opaque(dict);
+        };
         self.out.push(b'{');
         let mut first = true;
-        for (key, value) in Entries::of(dict).into_iter().flatten() {
+        for (key, value) in entries {
             if !first {
                 self.out.push(b',');
             }
