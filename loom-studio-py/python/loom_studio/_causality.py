@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any
 
 from loom_studio._context import current_cause, here
-from loom_studio._native import Dispatch, Sender, begin
+from loom_studio._native import Dispatch, Sender, begin, event_id
 
 __all__ = ["current_cause", "is_dispatching", "is_wrapped", "unwrap", "wrap", "wrap_transport"]
 
@@ -148,7 +148,7 @@ def _safe_exec_as_task(transport: type, original: Function) -> Function:
             return careful(self, handler, event)
 
         def handle(event: Any) -> Any:
-            here.set(_id_of(event))
+            here.set(event_id(event))
             return handler(event)
 
         return original(self, handle, event)
@@ -158,7 +158,7 @@ def _safe_exec_as_task(transport: type, original: Function) -> Function:
 
 def _safe_exec(original: Function) -> Function:
     async def _safe_exec(self: Any, handler: Any, event: Any) -> Any:
-        token = here.set(_id_of(event))
+        token = here.set(event_id(event))
         try:
             return await original(self, handler, event)
         finally:
@@ -202,14 +202,6 @@ def _is_watched() -> bool:
     return type(now) is Dispatch and (now.is_seen or sender_among(now.owner) is not None)
 
 
-def _id_of(event: Any) -> str | None:
-    try:
-        name = event.id
-    except Exception:
-        return None
-    return name if isinstance(name, str) else None
-
-
 def _ended(record: Dispatch, event: Any, error: BaseException | None) -> None:
     """A dispatch that didn't come to its `post`: blocked, or ended by an exception."""
     try:
@@ -220,10 +212,8 @@ def _ended(record: Dispatch, event: Any, error: BaseException | None) -> None:
         if not record.is_seen:
             # Nobody of ours was asked: not there, or behind an interceptor that put an end to it.
             sender = sender_among(record.owner)
-            name = _id_of(event)
-            if sender is None or name is None:
+            if sender is None or not record.before(sender, event):
                 return
-            record.before(sender, event, name)
         record.end(phase)
     except Exception:
         logger.debug("the outcome of a dispatch is not known", exc_info=True)

@@ -75,7 +75,7 @@ class StudioInterceptor(_Base):
             try:
                 now = here.get()
                 sender = self._client.sender or self._sender()  # type: ignore[union-attr]
-                if type(now) is not Dispatch or not now.before(sender, event, event.id):
+                if type(now) is not Dispatch or not now.before(sender, event):
                     self._before_alone(sender, now, event)
             except Exception:
                 logger.debug("an event was not captured", exc_info=True)
@@ -87,7 +87,7 @@ class StudioInterceptor(_Base):
             try:
                 now = here.get()
                 sender = self._client.sender or self._sender()  # type: ignore[union-attr]
-                if type(now) is not Dispatch or not now.after(sender, event, event.id):
+                if type(now) is not Dispatch or not now.after(sender, event):
                     self._after_alone(sender, event)
             except Exception:
                 logger.debug("an observation was not sent", exc_info=True)
@@ -105,12 +105,12 @@ class StudioInterceptor(_Base):
         while len(self._open) >= _MAX_OPEN:
             del self._open[next(iter(self._open))]
         record = self._open[event.id] = Dispatch(now)
-        record.before(sender, event, event.id)
+        record.before(sender, event)
 
     def _after_alone(self, sender: Sender, event: Any) -> None:
         record = self._open.pop(event.id, None)
         if record is not None:
-            record.after(sender, event, event.id)
+            record.after(sender, event)
 
 
 def _sender_among(dispatcher: Any) -> Sender | None:

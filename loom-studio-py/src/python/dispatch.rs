@@ -4,7 +4,7 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
-use super::capture::Snapshot;
+use super::capture::{Snapshot, event_id};
 use super::sender::Sender;
 
 /// One event on its way through a dispatcher, from the first interceptor to the outcome.
@@ -27,6 +27,13 @@ pub(super) struct Dispatch {
 #[pyo3(signature = (here, owner, /))]
 pub(super) fn begin(here: &Bound<'_, PyAny>, owner: Py<PyAny>) -> Dispatch {
     Dispatch::new(here, Some(owner))
+}
+
+/// The id of an event, if it is a string.
+#[pyfunction(name = "event_id")]
+#[pyo3(signature = (event, /))]
+pub(super) fn id_of_event<'py>(event: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    event_id(event)
 }
 
 #[pymethods]
@@ -68,17 +75,16 @@ impl Dispatch {
     }
 
     /// An interceptor saw the event before it is published. `False` if another event is on this way.
-    fn before(
-        &mut self,
-        sender: &Bound<'_, Sender>,
-        event: &Bound<'_, PyAny>,
-        id: &Bound<'_, PyAny>,
-    ) -> PyResult<bool> {
+    fn before(&mut self, sender: &Bound<'_, Sender>, event: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let py = event.py();
+        let Some(id) = event_id(event)? else {
+            return Ok(false);
+        };
         if let Some(mine) = &self.id {
-            return Ok(is_same(mine.bind(id.py()), id));
+            return Ok(is_same(mine.bind(py), &id));
         }
-        self.id = Some(id.clone().unbind());
-        let cause = self.cause.as_ref().map(|cause| cause.bind(id.py()));
+        self.id = Some(id.unbind());
+        let cause = self.cause.as_ref().map(|cause| cause.bind(py));
         if let Some(snapshot) = sender.get().take(event, cause)? {
             self.open = Some((sender.clone().unbind(), snapshot));
         }
@@ -86,17 +92,12 @@ impl Dispatch {
     }
 
     /// An interceptor saw the event after it was published. `False` if another event is on this way.
-    fn after(
-        &mut self,
-        sender: &Bound<'_, Sender>,
-        event: &Bound<'_, PyAny>,
-        id: &Bound<'_, PyAny>,
-    ) -> PyResult<bool> {
-        let py = id.py();
-        let Some(mine) = &self.id else {
+    fn after(&mut self, sender: &Bound<'_, Sender>, event: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let py = event.py();
+        let (Some(mine), Some(id)) = (&self.id, event_id(event)?) else {
             return Ok(false);
         };
-        if !is_same(mine.bind(py), id) {
+        if !is_same(mine.bind(py), &id) {
             return Ok(false);
         }
         let first = !std::mem::replace(&mut self.is_published, true);

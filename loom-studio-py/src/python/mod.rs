@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 #[pymodule(gil_used = true)]
 mod _native {
     #[pymodule_export]
-    use super::dispatch::{Dispatch, begin};
+    use super::dispatch::{Dispatch, begin, id_of_event};
     #[pymodule_export]
     use super::sender::Sender;
     #[pymodule_export]

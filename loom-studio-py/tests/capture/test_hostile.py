@@ -211,8 +211,8 @@ def test_nothing_is_left_behind(sender: Sender) -> None:
     for _ in range(100):
         sender.capture(event)
         record = Dispatch("cause")
-        record.before(sender, event, event.id)
-        record.after(sender, event, event.id)
+        record.before(sender, event)
+        record.after(sender, event)
         record.end("raised")
     del record
     assert [sys.getrefcount(one) for one in held] == before

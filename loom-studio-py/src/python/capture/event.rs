@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
 use super::kinds::Kind;
-use super::object::{Entries, attribute, instance_dict, utf8};
+use super::object::{Entries, attribute, instance_dict, swallow, utf8};
 use super::time::push_micros;
 use super::{Capture, Stop, Writer, Written};
 
@@ -51,6 +51,23 @@ pub(in crate::python) struct Emission<'a, 'py> {
     pub(in crate::python) traceparent: Option<&'a Bound<'py, PyAny>>,
     pub(in crate::python) cause: Option<&'a Bound<'py, PyAny>>,
     pub(in crate::python) data: &'a Bound<'py, PyAny>,
+}
+
+/// The id of an event, read off the instance where that is possible.
+///
+/// # Errors
+/// An interruption of the program.
+#[inline]
+pub(in crate::python) fn event_id<'py>(
+    event: &Bound<'py, PyAny>,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let py = event.py();
+    let name = pyo3::intern!(py, "id");
+    let id = match instance_dict(event).and_then(|dict| dict.cast_into_exact::<PyDict>().ok()) {
+        Some(dict) => dict.get_item(name).ok().flatten(),
+        None => swallow(py, event.getattr(name))?,
+    };
+    Ok(id.filter(PyAnyMethods::is_instance_of::<PyString>))
 }
 
 impl Snapshot {

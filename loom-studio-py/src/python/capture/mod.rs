@@ -14,7 +14,7 @@ use std::sync::{Mutex, PoisonError};
 
 use pyo3::prelude::*;
 
-pub(super) use event::{Emission, Snapshot, Stamps};
+pub(super) use event::{Emission, Snapshot, Stamps, event_id};
 pub(super) use writer::Stop;
 
 use kinds::Kinds;
