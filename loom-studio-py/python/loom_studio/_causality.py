@@ -63,7 +63,8 @@ def wrap() -> None:
             wrap_transport(_class(module, name))
         for name in SHIPPED:
             shipped = _class(name, "StudioInterceptor")
-            if shipped is not None and shipped.__module__ == name:
+            # Ours under its name, or one that was silenced by other means, is left alone.
+            if shipped is not None and shipped.__module__ == name and not hasattr(shipped.pre_invoke, "__wrapped__"):  # type: ignore[attr-defined]
                 _wrap(shipped, "pre_invoke", _shipped_pre)
                 _wrap(shipped, "post_invoke", _shipped_post)
 
@@ -105,7 +106,7 @@ def _wrap(owner: type | None, name: str, make: Callable[[Function], Function]) -
     original = owner.__dict__.get(name)
     if original is None or any(original is ours for _, _, _, ours in _wrapped):
         return
-    if not callable(original) or hasattr(original, "__wrapped__"):
+    if not callable(original):
         return
     ours = functools.wraps(original)(make(original))
     try:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib
 import logging
-from typing import TYPE_CHECKING, Any
+from abc import ABCMeta
+from typing import Any
 
 from loom_studio import _causality
 from loom_studio._client import Client, client_for
@@ -32,13 +33,7 @@ def _base() -> type:
     return object
 
 
-if TYPE_CHECKING:
-    _Base = object
-else:
-    _Base = _base()
-
-
-class StudioInterceptor(_Base):
+class StudioInterceptor(_base(), metaclass=ABCMeta):  # type: ignore[misc]
     """Shows what a dispatcher dispatches in Loom Studio: an event as it is before it is published, and what became of it.
 
     A drop-in for the class of the same name that Loom ships, made and called in the same way. It never raises, prints or waits, and needs no running loop.

@@ -7,6 +7,7 @@ mod sender;
 use pyo3::prelude::*;
 
 /// The native side of `loom_studio`.
+// Objects are read under the lock of the interpreter, which alone keeps other threads from changing them meanwhile.
 #[pymodule(gil_used = true)]
 mod _native {
     #[pymodule_export]

@@ -35,7 +35,7 @@ pub(super) struct Sender {
 #[pymethods]
 impl Sender {
     #[new]
-    #[pyo3(signature = (url, *, session, token=None, max_events=50_000, max_bytes=64 << 20, compress=true))]
+    #[pyo3(signature = (url, *, session, token=None, max_events=50_000, max_bytes=67_108_864, compress=true))]
     fn new(
         py: Python<'_>,
         url: String,
