@@ -26,7 +26,7 @@ impl<'a, 'py> Entries<'a, 'py> {
     }
 }
 
-impl<'py> Entries<'_, 'py> {
+impl Entries<'_, '_> {
     /// Passes over the next entry if key and value are these very objects.
     #[inline]
     pub(super) fn skip_same(&mut self, key: &Py<PyAny>, value: &Py<PyAny>) -> bool {
