@@ -7,16 +7,19 @@ from loom_studio._native import __version__
 
 if TYPE_CHECKING:
     from loom_studio._client import close, flush, stats
+    from loom_studio._install import install, uninstall
     from loom_studio._interceptor import StudioInterceptor
 
-__all__ = ["StudioInterceptor", "__version__", "close", "flush", "stats"]
+__all__ = ["StudioInterceptor", "__version__", "close", "flush", "install", "stats", "uninstall"]
 
 # A program that is watched imports this package too: what it doesn't use costs it nothing.
 _MODULES = {
     "StudioInterceptor": "_interceptor",
     "close": "_client",
     "flush": "_client",
+    "install": "_install",
     "stats": "_client",
+    "uninstall": "_install",
 }
 
 

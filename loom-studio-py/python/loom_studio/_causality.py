@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Any
 
 from loom_studio._context import current_cause, here
+from loom_studio._context import handler as running
 from loom_studio._native import Dispatch, Sender, begin, event_id
 
 __all__ = ["current_cause", "is_dispatching", "is_wrapped", "unwrap", "wrap", "wrap_transport"]
@@ -160,11 +161,13 @@ def _safe_exec_as_task(transport: type, original: Function) -> Function:
 def _safe_exec(original: Function) -> Function:
     async def _safe_exec(self: Any, handler: Any, event: Any) -> Any:
         token = here.set(event_id(event))
+        turn = running.set(handler)
         try:
             return await original(self, handler, event)
         finally:
             try:
                 here.reset(token)
+                running.reset(turn)
             except ValueError:
                 pass
 

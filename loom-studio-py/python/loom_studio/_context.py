@@ -8,6 +8,9 @@ from loom_studio._native import Dispatch
 
 here: ContextVar[str | Dispatch | None] = ContextVar("loom_studio_here", default=None)
 
+# The handler that runs here, a node's method as a rule.
+handler: ContextVar[object] = ContextVar("loom_studio_handler", default=None)
+
 
 def current_cause() -> str | None:
     """The id of the event that is being handled here."""

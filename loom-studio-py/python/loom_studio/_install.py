@@ -6,13 +6,15 @@ import threading
 from collections.abc import Callable
 from types import ModuleType
 
-from loom_studio import _dispatchers, _llm, _memory, _nodes, _shipped, _streams, _wire
+from loom_studio import _causality, _dispatchers, _llm, _memory, _nodes, _shipped, _streams, _wire
 from loom_studio._log import swallowed
 from loom_studio._modules import AfterImport, OnModule
 from loom_studio._patches import Patches
+from loom_studio._settings import give
 
 _lock = threading.RLock()
 _installed: tuple[AfterImport, Patches] | None = None
+_was_wrapped = False
 
 Patch = Callable[[ModuleType, Patches], None]
 
@@ -52,13 +54,15 @@ def install(url: str | None = None, *, token: str | None = None, capture_content
 
     Works before and after `import loom`, in any thread, and once: another call changes nothing until `uninstall`. Every `Dispatcher` gets an interceptor, the
     one that Loom ships is replaced, and memories, models and publishes that bypass the dispatcher are reported; docs/instrumentation.md has the list. What is
-    not given is taken from the environment. Never raises because of Loom or the server; a bad argument is a `ValueError`.
+    not given is taken from the environment: `LOOM_STUDIO_URL`, `LOOM_STUDIO_TOKEN`, `LOOM_STUDIO_CAPTURE_CONTENT`. Never raises, prints or waits; what goes
+    wrong is told to the logger `loom_studio`.
     """
-    global _installed
+    global _installed, _was_wrapped
     with _lock:
         if _installed is not None:
             return
-        _wire.configure(url=url, token=token, capture_content=capture_content)
+        _was_wrapped = _causality.is_wrapped()
+        give(enabled=True, url=url, token=token, capture_content=capture_content)
         patches = Patches()
         finder = AfterImport(_targets(patches))
         _installed = finder, patches
@@ -79,7 +83,10 @@ def uninstall() -> None:
         with swallowed("leaving dispatchers"):
             _dispatchers.leave()
         patches.restore()
+        if not _was_wrapped:
+            _causality.unwrap()
         _memory.reset()
+        give()
 
 
 def is_installed() -> bool:

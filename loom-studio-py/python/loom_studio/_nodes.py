@@ -6,9 +6,9 @@ import functools
 import gc
 import threading
 import weakref
-from contextvars import ContextVar
 from typing import Any
 
+from loom_studio._context import handler
 from loom_studio._identity import IdentityMap
 from loom_studio._log import swallowed
 from loom_studio._patches import Patches
@@ -20,9 +20,6 @@ _known: IdentityMap[bool] = IdentityMap()
 _lock = threading.Lock()
 # Dead references are dropped when the list has doubled since the last time.
 _sweep_at = 64
-
-#: The node whose handler is running in this context.
-_running: ContextVar[weakref.ref[Any] | None] = ContextVar("loom_studio_node", default=None)
 
 
 def note(node: Any) -> None:
@@ -87,18 +84,9 @@ def holders(held: Any, after: int = 0) -> list[tuple[weakref.ref[Any], str]]:
 
 
 def running_node() -> Any | None:
-    """The node whose handler is running, where the transport handed the event to a node's own method."""
-    reference = _running.get()
-    return None if reference is None else reference()
-
-
-def enter(handler: Any) -> None:
-    """Say that `handler` runs from here on in this context; a task of its own, as Loom's transports make one for each handler."""
-    node = getattr(handler, "__self__", None)
-    try:
-        _running.set(None if node is None or not hasattr(node, "node_id") else weakref.ref(node))
-    except TypeError:
-        _running.set(None)
+    """The node whose handler runs here, where the transport handed the event to a node's own method."""
+    node = getattr(handler.get(), "__self__", None)
+    return node if isinstance(getattr(node, "node_id", None), str) else None
 
 
 def patch(module: Any, patches: Patches) -> None:

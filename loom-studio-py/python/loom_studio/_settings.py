@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 DEFAULT_URL = "ws://localhost:8765"
 
@@ -45,9 +46,19 @@ def _number(name: str, default: float) -> float:
     return value if 0 <= value < 1e15 else default
 
 
+# What the program said itself, which counts more than the environment.
+_given: dict[str, Any] = {}
+
+
+def give(**given: Any) -> None:
+    """Settings that count instead of the environment's, and instead of those given before; what is `None` is not given."""
+    global _given
+    _given = {name: value for name, value in given.items() if value is not None}
+
+
 def settings() -> Settings:
-    """The settings as the environment gives them now. What can't be read counts as not given."""
-    return Settings(
+    """The settings as the program and the environment give them now. What can't be read counts as not given."""
+    read = Settings(
         enabled=_flag("LOOM_STUDIO_ENABLED", default=False),
         url=os.environ.get("LOOM_STUDIO_URL", "").strip() or None,
         token=os.environ.get("LOOM_STUDIO_TOKEN", "").strip() or None,
@@ -57,3 +68,4 @@ def settings() -> Settings:
         compress=_flag("LOOM_STUDIO_COMPRESS", default=True),
         exit_timeout=min(_number("LOOM_STUDIO_EXIT_TIMEOUT", 2.0), 60.0),
     )
+    return replace(read, **_given) if _given else read
