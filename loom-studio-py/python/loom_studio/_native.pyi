@@ -15,6 +15,7 @@ class Sender:
         max_events: int = 50_000,
         max_bytes: int = 67_108_864,
         compress: bool = True,
+        content: bool = True,
     ) -> Sender: ...
     def capture(self, event: object, cause: str | None = None) -> bool: ...
     def observe(

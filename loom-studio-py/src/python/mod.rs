@@ -2,6 +2,7 @@
 
 mod capture;
 mod dispatch;
+mod redact;
 mod sender;
 
 use pyo3::prelude::*;

@@ -8,6 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
 use super::capture::{Capture, Emission, Snapshot, Stamps, Stop};
+use super::redact::redacted;
 use crate::sender::{Refused, Sender as Native, SenderConfig};
 
 /// Waiting is done in such pieces, between which signals get their turn.
@@ -30,12 +31,15 @@ pub(super) struct Sender {
     too_large: AtomicU64,
     unreadable: AtomicU64,
     is_abandoned: AtomicBool,
+    /// Whether the contents of the program's events are sent.
+    has_content: bool,
 }
 
 #[pymethods]
 impl Sender {
     #[new]
-    #[pyo3(signature = (url, *, session, token=None, max_events=50_000, max_bytes=67_108_864, compress=true))]
+    #[pyo3(signature = (url, *, session, token=None, max_events=50_000, max_bytes=67_108_864, compress=true, content=true))]
+    #[expect(clippy::too_many_arguments, reason = "settings, by name")]
     fn new(
         py: Python<'_>,
         url: String,
@@ -44,6 +48,7 @@ impl Sender {
         max_events: usize,
         max_bytes: usize,
         compress: bool,
+        content: bool,
     ) -> PyResult<Self> {
         let capture = Capture::new(py, MAX_EVENT_BYTES)?;
         let session_json = capture
@@ -70,6 +75,7 @@ impl Sender {
             too_large: AtomicU64::new(0),
             unreadable: AtomicU64::new(0),
             is_abandoned: AtomicBool::new(false),
+            has_content: content,
         })
     }
 
@@ -244,7 +250,7 @@ impl Sender {
         }
         match self
             .capture
-            .event(event, cause, self.stamps(), |text| self.native.push(text))
+            .event(event, cause, self.stamps(), |text| self.push(text))
         {
             Ok(Some((snapshot, Ok(())))) => Ok(Some(snapshot)),
             Ok(Some((_, Err(_)))) => Ok(None),
@@ -254,6 +260,14 @@ impl Sender {
             }
             Err(stop) => self.stopped(stop).map(|()| None),
         }
+    }
+
+    fn push(&self, text: &[u8]) -> Result<(), Refused> {
+        if self.has_content {
+            return self.native.push(text);
+        }
+        // What can't be read as JSON isn't sent at all.
+        redacted(text).map_or(Ok(()), |text| self.native.push(&text))
     }
 
     /// Says what became of a captured event, and what changed in it meanwhile if it is given.
@@ -270,7 +284,13 @@ impl Sender {
         if self.is_abandoned() || !snapshot.is_named() {
             return Ok(());
         }
-        let push = |text: &[u8]| self.native.observe(text);
+        let push = |text: &[u8]| {
+            if self.has_content {
+                self.native.observe(text)
+            } else {
+                redacted(text).map_or(Ok(()), |text| self.native.observe(&text))
+            }
+        };
         match self
             .capture
             .outcome(snapshot, event, phase, py, now(), push)

@@ -50,9 +50,12 @@ def test_tokens_are_those_of_the_models_answers(watched: Watched) -> None:
     assert len(responses) == used["calls"] + used["failed"]
     assert len(watched.events("llm.request")) == len(responses)
     metrics = watched.studio.get("/api/metrics")
-    assert metrics["tokens"]["input"] == used["input"]
-    assert metrics["tokens"]["output"] == used["output"]
-    assert metrics["tokens"]["cached"] == used["cached"]
+    total = metrics["tokens"]["total"]
+    assert total["input"] == used["input"]
+    assert total["output"] == used["output"]
+    assert total["cached"] == used["cached"]
+    [model] = metrics["tokens"]["by_model"]
+    assert (model["model"], model["input"]) == ("small-1", used["input"])
     assert {event["data"]["model"] for event in responses} == {"small-1"}
 
 
@@ -104,4 +107,4 @@ def test_without_content_nothing_that_was_said_leaves_the_process() -> None:
             assert secret not in everything
         sizes = {tier: len(entries) for tier, entries in watched.truth["tiers"]["/node/scholar"].items()}
         assert {tier: len(entries) for tier, entries in watched.tiers("/node/scholar").items()} == sizes
-        assert studio.get("/api/metrics")["tokens"]["input"] == watched.truth["used"]["input"]
+        assert studio.get("/api/metrics")["tokens"]["total"]["input"] == watched.truth["used"]["input"]
