@@ -79,7 +79,14 @@ def test_a_program_that_is_not_there_is_missed_as_python_does(place: Path) -> No
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signals_reach_the_program_itself(place: Path, number: signal.Signals) -> None:
     (place / "waiting.py").write_text("import os, time\nprint(os.getpid(), flush=True)\ntime.sleep(30)\n")
-    with subprocess.Popen([*RUN, "waiting.py"], cwd=place, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+
+    def heed_signals() -> None:
+        # A shell's background jobs, and so their children, ignore this one.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    with subprocess.Popen(
+        [*RUN, "waiting.py"], cwd=place, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=heed_signals
+    ) as process:
         assert process.stdout is not None
         assert int(process.stdout.readline()) == process.pid
         process.send_signal(number)
