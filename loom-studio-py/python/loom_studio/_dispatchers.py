@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import functools
-import gc
 import threading
 from typing import Any
 
 from loom_studio import _wire
 from loom_studio._identity import IdentityMap
 from loom_studio._log import swallowed
+from loom_studio._modules import instances, is_new
 from loom_studio._patches import Patches
 
 _added: IdentityMap[Any] = IdentityMap()
@@ -74,9 +74,8 @@ def patch(module: Any, patches: Patches) -> None:
             return result
 
         patches.set(base, "add_interceptor", add_interceptor)
-    # An object is not asked for its class, which may run code of its own.
-    for found in gc.get_objects():
-        if base in type(found).__mro__:
+    if not is_new(module):
+        for found in instances(base):
             with swallowed("joining a dispatcher"):
                 _join(found)
 

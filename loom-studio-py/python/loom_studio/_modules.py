@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import importlib.abc
 import importlib.machinery
@@ -13,6 +14,16 @@ from typing import Any
 from loom_studio._log import swallowed
 
 OnModule = Callable[[ModuleType], None]
+
+
+def is_new(module: ModuleType) -> bool:
+    """Whether a module is just being imported, so that nothing was made of its classes yet."""
+    return bool(getattr(getattr(module, "__spec__", None), "_initializing", False))
+
+
+def instances(base: type) -> list[Any]:
+    """All objects of a class. Costs a look at each object of the process; none is asked for its class, which may run code of its own."""
+    return [found for found in gc.get_objects() if base in type(found).__mro__]
 
 
 class AfterImport(importlib.abc.MetaPathFinder):
@@ -47,7 +58,7 @@ class AfterImport(importlib.abc.MetaPathFinder):
                 continue
             with swallowed("instrumenting %s", name):
                 # Another thread may be at it: then this waits until it is whole.
-                if getattr(getattr(module, "__spec__", None), "_initializing", False):
+                if is_new(module):
                     module = importlib.import_module(name)
                 callback(module)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import gc
 import threading
 import weakref
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from loom_studio._context import handler
 from loom_studio._identity import IdentityMap
 from loom_studio._log import swallowed
+from loom_studio._modules import instances, is_new
 from loom_studio._patches import Patches
 
 # Weak and numbered, in the order in which they were seen.
@@ -103,8 +103,6 @@ def patch(module: Any, patches: Patches) -> None:
         original(self, *args, **kwargs)
 
     patches.set(base, "__init__", __init__)
-    if base.__subclasses__():
-        # The module was there before: so may its nodes be. An object is not asked for its class, which may run code of its own.
-        for found in gc.get_objects():
-            if base in type(found).__mro__:
-                note(found)
+    if not is_new(module):
+        for found in instances(base):
+            note(found)

@@ -237,3 +237,29 @@ def test_calls_that_wait_are_told_apart() -> None:
         ("memory.add", "second", "cause of second"),
         ("memory.evict", None, "cause of first"),
     ]
+
+
+def test_a_project_state_of_the_programs_own_is_told_too() -> None:
+    class Own:
+        def __init__(self) -> None:
+            self.state: dict[str, Any] = {"seen": 0}
+
+        async def update(self, events: list[dict[str, Any]]) -> None:
+            self.state["seen"] += len(events)
+
+        async def snapshot(self) -> dict[str, Any]:
+            raise AssertionError("nobody but the program asks for it")
+
+        def to_markdown(self) -> str:
+            return ""
+
+    async def program() -> None:
+        memory = MetabolicMemory(pso=Own())
+        for number in range(11):
+            await memory.add("user", f"{number}")
+
+    with recording() as record:
+        asyncio.run(program())
+    first, *later = record.of("pso.update")
+    assert first == {"state": {"seen": 0}}
+    assert later == [{"patches": [{"op": "add", "path": "/seen", "value": 11}]}]
