@@ -58,10 +58,10 @@ def _seen_after(number: int) -> list[Any]:
 
 def uri(node: Any) -> str | None:
     """The source of a node's own events."""
-    address = getattr(node, "source_uri", None)
+    address: object = getattr(node, "source_uri", None)
     if isinstance(address, str) and address:
         return address
-    name = getattr(node, "node_id", None)
+    name: object = getattr(node, "node_id", None)
     return f"/node/{name}" if isinstance(name, str) and name else None
 
 
@@ -69,7 +69,7 @@ def attribute_of(node: Any, held: Any) -> str | None:
     """The name of the attribute by which a node holds an object."""
     for name, value in list(vars(node).items()):
         if value is held:
-            return name
+            return str(name)
     return None
 
 
@@ -94,7 +94,7 @@ def patch(module: Any, patches: Patches) -> None:
     base = getattr(module, "Node", None)
     if not isinstance(base, type):
         return
-    original: Any = base.__init__
+    original: Any = vars(base)["__init__"]
 
     @functools.wraps(original)
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:

@@ -55,11 +55,11 @@ def content_is_captured() -> bool:
     return sending is not None and sending.capture_content
 
 
-def each_class(base: type, wrap: Callable[[type], None], patches: Patches) -> None:
+def each_class(base: type[Any], wrap: Callable[[type], None], patches: Patches) -> None:
     """Call `wrap` with a class, with those derived from it, and with each that will be."""
     original: Any = vars(base).get("__init_subclass__")
 
-    def __init_subclass__(cls: type, **kwargs: Any) -> None:
+    def __init_subclass__(cls: type[Any], /, **kwargs: Any) -> None:
         if original is None:
             super(base, cls).__init_subclass__(**kwargs)
         else:

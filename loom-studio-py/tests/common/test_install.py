@@ -15,11 +15,12 @@ import pytest
 import loom_studio
 import recording
 from loom_studio import _install, _modules
+from loom_studio._patches import Patches
 
 assert recording, "imports Loom"
 
 # The modules that are instrumented, and can be imported without a server for Redis or NATS.
-MODULES = [name for name in _install._targets(_install.Patches()) if not name.endswith((".redis", ".nats"))]
+MODULES = [name for name in _install._targets(Patches()) if not name.endswith((".redis", ".nats"))]
 
 
 def loaded() -> list[types.ModuleType]:
@@ -172,7 +173,7 @@ def test_the_shipped_interceptor_does_nothing_wherever_it_was_taken_from(capsys:
 def test_a_module_that_is_imported_later_keeps_its_loader(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "later_module.py").write_text("made = 1\nloader = __loader__\n")
     monkeypatch.syspath_prepend(tmp_path)
-    seen = []
+    seen: list[types.ModuleType] = []
     finder = _modules.AfterImport({"later_module": seen.append})
     finder.install()
     try:
@@ -181,6 +182,7 @@ def test_a_module_that_is_imported_later_keeps_its_loader(tmp_path: Any, monkeyp
         finder.uninstall()
         del sys.modules["later_module"]
     assert seen == [module]
+    assert module.__spec__ is not None
     assert type(module.__loader__).__name__ == type(module.__spec__.loader).__name__ == type(module.loader).__name__ == "SourceFileLoader"
 
 

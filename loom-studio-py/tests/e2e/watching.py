@@ -50,8 +50,8 @@ class Watched:
         return found
 
 
-def python(*command: object, cwd: Path | None = None, **settings: str) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run([sys.executable, *map(str, command)], env=environment(**settings), cwd=cwd, capture_output=True, timeout=PROGRAM_SECONDS)
+def python(*command: object, **settings: str) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run([sys.executable, *map(str, command)], env=environment(**settings), capture_output=True, timeout=PROGRAM_SECONDS)
 
 
 def watch(studio: Studio, program: Path, **settings: str) -> Watched:

@@ -80,10 +80,10 @@ async def main(truth: Path) -> None:
     model = Model()
     prepared = HierarchicalMemory(session_limit=6)
     await prepared.add("system", "known before anybody had it")
-    scholar = Agent(app, "scholar", tools=[tool], provider=model, memory=prepared)
-    thinker = Agent(app, "deep/thinker", provider=model, memory=MetabolicMemory())
-    careful = Agent(app, "careful", provider=model, memory=Careful())
-    reflecting = AgentNode(
+    scholar: Any = Agent(app, "scholar", tools=[tool], provider=model, memory=prepared)
+    thinker: Any = Agent(app, "deep/thinker", provider=model, memory=MetabolicMemory())
+    careful: Any = Agent(app, "careful", provider=model, memory=Careful())
+    reflecting: Any = AgentNode(
         "reflecting",
         app.dispatcher,
         provider=model,

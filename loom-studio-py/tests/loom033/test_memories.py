@@ -29,6 +29,11 @@ def truth(entries: list[MemoryEntry], known: dict[str, str]) -> dict[str, list[s
     return found
 
 
+def state_of(memory: MetabolicMemory) -> dict[str, Any]:
+    state: dict[str, Any] = vars(memory.pso)["state"]
+    return state
+
+
 def content(number: int) -> str:
     return f"content {number} goal" + "." * (number % 7)
 
@@ -84,10 +89,10 @@ def test_the_events_alone_rebuild_a_metabolic_memory_and_its_state(seed: int) ->
                 case "clear":
                     await memory.clear()
                 case "state":
-                    memory.pso.state["variables"][f"v{number}"] = {"n": number}
+                    state_of(memory)["variables"][f"v{number}"] = {"n": number}
                     await memory.pso.update([{"role": "user", "content": f"a goal {number}"}])
             assert record.tiers("/node/a") == truth(memory.short_term, names(record)), number
-        state.update(memory.pso.state)
+        state.update(state_of(memory))
 
     with recording() as record:
         asyncio.run(program(record))
@@ -122,7 +127,7 @@ def test_several_agents_with_one_memory_all_show_it() -> None:
 
 
 def test_an_agent_that_gets_another_memory_shows_that() -> None:
-    async def program() -> HierarchicalMemory:
+    async def program() -> Any:
         app = LoomApp()
         agent = Agent(app, "a", memory=HierarchicalMemory())
         for text in ("one", "two"):
@@ -141,7 +146,7 @@ def test_an_agent_that_gets_another_memory_shows_that() -> None:
 def test_an_agent_with_two_memories_shows_both() -> None:
     async def program() -> Any:
         app = LoomApp()
-        agent = Agent(app, "a", memory=HierarchicalMemory())
+        agent: Any = Agent(app, "a", memory=HierarchicalMemory())
         agent.notes = HierarchicalMemory(session_limit=2)
         for number in range(4):
             await agent.memory.add("user", f"said {number}")
@@ -157,7 +162,7 @@ def test_an_agent_with_two_memories_shows_both() -> None:
 def test_what_was_there_before_installing_is_shown_with_the_next_change() -> None:
     async def program() -> Any:
         app = LoomApp()
-        agent = Agent(app, "a", memory=HierarchicalMemory())
+        agent: Any = Agent(app, "a", memory=HierarchicalMemory())
         await agent.memory.add("user", "before")
         with recording() as record:
             await agent.memory.add("user", "after")
@@ -168,7 +173,7 @@ def test_what_was_there_before_installing_is_shown_with_the_next_change() -> Non
 
 
 def test_entries_are_left_as_they_are_and_keep_their_ids() -> None:
-    async def program() -> tuple[MemoryEntry, list[str]]:
+    async def program() -> None:
         memory = HierarchicalMemory()
         await memory.add("user", "kept")
         [entry] = memory._session
@@ -177,7 +182,6 @@ def test_entries_are_left_as_they_are_and_keep_their_ids() -> None:
         memory._session.append(entry)
         await memory.add("user", "other")
         assert vars(entry) == before
-        return entry, []
 
     with recording() as record:
         asyncio.run(program())
