@@ -40,7 +40,7 @@ class Seen:
             if new == old:
                 if now[0] is before[0] and now[-1] is before[-1]:
                     return None
-                if now[0] is before[1] and now[-2] is before[-1]:
+                if now[0] is before[1] and now[-2] is before[-1] and now[-1] is not before[0]:
                     gone = before.pop(0)
                     before.append(now[-1])
                     return Difference([gone], [now[-1]], False)

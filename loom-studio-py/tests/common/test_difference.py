@@ -58,6 +58,14 @@ def test_differences_applied_to_what_was_give_what_is() -> None:
             assert applied(before, seen, now) == ids(now)
 
 
+def test_the_first_put_last_is_another_order() -> None:
+    seen = Seen(None)
+    now = [Entry() for _ in range(64)]
+    seen.difference(now)
+    now.append(now.pop(0))
+    assert seen.difference(now) == ([], [], True)
+
+
 def test_what_happens_between_the_ends_is_noticed_after_a_few_looks() -> None:
     seen = Seen(None)
     now = [Entry() for _ in range(64)]
