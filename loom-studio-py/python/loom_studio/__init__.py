@@ -1,20 +1,19 @@
 """Loom Studio: a real-time visual debugger for multi-agent systems built on Loom."""
 
-import importlib
-from typing import TYPE_CHECKING, Any
-
-from loom_studio._native import __version__
-
+# Every Python that starts under `LOOM_STUDIO_ENABLED=true` imports this module: it imports no other, `typing` included.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from loom_studio._client import close, flush, stats
     from loom_studio._install import install, uninstall
     from loom_studio._interceptor import StudioInterceptor
+    from loom_studio._native import __version__
 
 __all__ = ["StudioInterceptor", "__version__", "close", "flush", "install", "stats", "uninstall"]
 
-# A program that is watched imports this package too: what it doesn't use costs it nothing.
+# What isn't used costs nothing.
 _MODULES = {
     "StudioInterceptor": "_interceptor",
+    "__version__": "_native",
     "close": "_client",
     "flush": "_client",
     "install": "_install",
@@ -23,11 +22,13 @@ _MODULES = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
+    import importlib
+
     module = _MODULES.get(name)
     if module is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"{__name__}.{module}"), name)
+    value: object = getattr(importlib.import_module(f"{__name__}.{module}"), name)
     globals()[name] = value
     return value
 

@@ -39,7 +39,7 @@ def test_nothing_happens_unasked(said: str | None) -> None:
 @pytest.mark.parametrize("said", ["true", "True", " true "])
 def test_asked_it_waits_for_loom(said: str) -> None:
     modules, finders = json.loads(started(LOOM_STUDIO_ENABLED=said))
-    assert modules == ["loom_studio", "loom_studio._hook", "loom_studio._native"]
+    assert modules == ["loom_studio", "loom_studio._hook"]
     assert finders[0] == "_OnLoom"
 
 
