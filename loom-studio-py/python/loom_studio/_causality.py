@@ -151,6 +151,7 @@ def _safe_exec_as_task(transport: type, original: Function) -> Function:
 
         def handle(event: Any) -> Any:
             here.set(event_id(event))
+            running.set(handler)
             return handler(event)
 
         return original(self, handle, event)
