@@ -7,6 +7,8 @@ import os
 import re
 import signal
 import subprocess
+import sys
+import sysconfig
 import threading
 import time
 import urllib.error
@@ -37,6 +39,15 @@ def environment(**more: str) -> dict[str, str]:
     """This process's environment without settings of Loom Studio that would reach a child."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("LOOM_STUDIO_")}
     return kept | more
+
+
+# An interpreter that reads no `.pth` files: as if this package weren't installed, so that Loom's own interceptor is at work.
+UNWATCHED = [sys.executable, "-S"]
+
+
+def unwatched(**more: str) -> dict[str, str]:
+    """The environment for `UNWATCHED`, which still finds what is installed."""
+    return environment(PYTHONPATH=sysconfig.get_path("purelib"), **more)
 
 
 @dataclass

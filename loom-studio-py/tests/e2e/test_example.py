@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 
-from studio import REPOSITORY, Studio, environment, wait_until
+from studio import REPOSITORY, UNWATCHED, Studio, unwatched, wait_until
 
 EXAMPLE = REPOSITORY / "examples" / "loom" / "support_desk.py"
 
 
 def test_the_support_desk_appears(studio: Studio) -> None:
     program = subprocess.Popen(
-        [sys.executable, EXAMPLE, "--seconds", "4", "--seed", "3"],
-        env=environment(LOOM_STUDIO_ENABLED="true", LOOM_STUDIO_URL=studio.ws_url),
+        [*UNWATCHED, EXAMPLE, "--seconds", "4", "--seed", "3"],
+        env=unwatched(LOOM_STUDIO_ENABLED="true", LOOM_STUDIO_URL=studio.ws_url),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -43,8 +42,8 @@ def test_the_support_desk_appears(studio: Studio) -> None:
 
 def test_without_a_server_it_works_all_the_same() -> None:
     program = subprocess.run(
-        [sys.executable, EXAMPLE, "--seconds", "1", "--runs", "2"],
-        env=environment(),
+        [*UNWATCHED, EXAMPLE, "--seconds", "1", "--runs", "2"],
+        env=unwatched(),
         capture_output=True,
         text=True,
         timeout=30,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import random
 import subprocess
-import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -18,7 +17,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from studio import Json, Studio, comes_true, environment, wait_until
+from studio import UNWATCHED, Json, Studio, comes_true, unwatched, wait_until
 
 PROGRAM = Path(__file__).with_name("loom_program.py")
 PROGRAM_SECONDS = 100.0
@@ -120,8 +119,8 @@ def traffic(shared_studio: Studio, tmp_path_factory: pytest.TempPathFactory) -> 
         watching = threading.Thread(target=viewer.watch, args=(socket,))
         watching.start()
         program = subprocess.run(
-            [sys.executable, PROGRAM, "--seed", str(seed), "--truth", truth_file],
-            env=environment(LOOM_STUDIO_ENABLED="true", LOOM_STUDIO_URL=shared_studio.ws_url),
+            [*UNWATCHED, PROGRAM, "--seed", str(seed), "--truth", truth_file],
+            env=unwatched(LOOM_STUDIO_ENABLED="true", LOOM_STUDIO_URL=shared_studio.ws_url),
             capture_output=True,
             text=True,
             timeout=PROGRAM_SECONDS,
