@@ -7,6 +7,7 @@ import threading
 from typing import Any
 
 from loom_studio import _wire
+from loom_studio._forks import in_child
 from loom_studio._identity import IdentityMap
 from loom_studio._log import swallowed
 from loom_studio._modules import instances, is_new
@@ -78,6 +79,14 @@ def patch(module: Any, patches: Patches) -> None:
         for found in instances(base):
             with swallowed("joining a dispatcher"):
                 _join(found)
+
+
+def _after_fork() -> None:
+    global _lock
+    _lock = threading.Lock()
+
+
+in_child(_after_fork)
 
 
 def leave() -> None:

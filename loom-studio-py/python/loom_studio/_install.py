@@ -7,6 +7,7 @@ from collections.abc import Callable
 from types import ModuleType
 
 from loom_studio import _causality, _dispatchers, _llm, _memory, _nodes, _shipped, _streams, _wire
+from loom_studio._forks import in_child
 from loom_studio._log import swallowed
 from loom_studio._modules import AfterImport, OnModule
 from loom_studio._patches import Patches
@@ -87,6 +88,14 @@ def uninstall() -> None:
             _causality.unwrap()
         _memory.reset()
         give()
+
+
+def _after_fork() -> None:
+    global _lock
+    _lock = threading.RLock()
+
+
+in_child(_after_fork)
 
 
 def is_installed() -> bool:

@@ -17,6 +17,7 @@ from typing import Any
 
 from loom_studio import _nodes, _wire
 from loom_studio._difference import Seen
+from loom_studio._forks import in_child
 from loom_studio._identity import IdentityMap
 from loom_studio._layouts import Hierarchical, Layout, Loom, Metabolic
 from loom_studio._log import swallowed
@@ -486,3 +487,13 @@ def reset() -> None:
     with _lock:
         _memories.clear()
         _reporters.clear()
+
+
+def _after_fork() -> None:
+    global _lock
+    _lock = threading.RLock()
+    # The child is a session of its own, to which everything is new.
+    reset()
+
+
+in_child(_after_fork)

@@ -8,6 +8,7 @@ import weakref
 from typing import Any
 
 from loom_studio._context import handler
+from loom_studio._forks import in_child
 from loom_studio._identity import IdentityMap
 from loom_studio._log import swallowed
 from loom_studio._modules import instances, is_new
@@ -87,6 +88,14 @@ def running_node() -> Any | None:
     """The node whose handler runs here, where the transport handed the event to a node's own method."""
     node = getattr(handler.get(), "__self__", None)
     return node if isinstance(getattr(node, "node_id", None), str) else None
+
+
+def _after_fork() -> None:
+    global _lock
+    _lock = threading.Lock()
+
+
+in_child(_after_fork)
 
 
 def patch(module: Any, patches: Patches) -> None:

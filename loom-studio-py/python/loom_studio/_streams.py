@@ -6,6 +6,7 @@ import functools
 from typing import Any
 
 from loom_studio import _wire
+from loom_studio._causality import is_dispatching
 from loom_studio._patches import Patches
 
 
@@ -18,7 +19,8 @@ def patch(module: Any, patches: Patches) -> None:
 
     @functools.wraps(original)
     async def publish(self: Any, event: Any) -> Any:
-        _wire.capture(event)
+        if not is_dispatching():
+            _wire.capture(event)
         return await original(self, event)
 
     patches.set(base, "publish", publish)

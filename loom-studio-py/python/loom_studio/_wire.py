@@ -6,7 +6,6 @@ import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from loom_studio._causality import is_dispatching
 from loom_studio._log import swallowed
 from loom_studio._patches import Patches
 
@@ -41,9 +40,9 @@ def emit(kind: str, source: str, data: dict[str, Any], *, cause: str | None = No
 
 
 def capture(event: Any) -> None:
-    """Send an event of the program's, unless a dispatcher has it in hand. Never raises, never waits."""
+    """Send an event of the program's. Never raises, never waits."""
     with swallowed("capturing an event"):
-        if _on and not is_dispatching():
+        if _on:
             sending = _client()
             if sending is not None:
                 sending.capture(event)

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 import random
+import signal
+import threading
 from typing import Any
 
 import pytest
@@ -15,6 +19,8 @@ from loom.api.main import LoomApp
 from loom.builtin.memory.metabolic import MetabolicMemory
 from loom.interfaces.memory import MemoryEntry, MemoryInterface
 from loom.memory.hierarchical import HierarchicalMemory
+
+from loom_studio import _memory, _nodes
 
 
 def names(record: Recording) -> dict[str, str]:
@@ -188,6 +194,41 @@ def test_entries_are_left_as_they_are_and_keep_their_ids() -> None:
         ids = [data["entry_id"] for data in record.of("memory.add") if data["content"] == "kept"]
         assert len(ids) == 2
         assert ids[0] == ids[1]
+
+
+def test_a_forked_child_tells_everything_anew_though_a_thread_was_at_it() -> None:
+    async def add(memory: HierarchicalMemory, text: str) -> None:
+        await memory.add("user", text)
+
+    with recording() as record:
+        memory = HierarchicalMemory()
+        asyncio.run(add(memory, "before"))
+        reading, writing = os.pipe()
+        held, over = threading.Event(), threading.Event()
+
+        def hold() -> None:
+            with _memory._lock, _nodes._lock:
+                held.set()
+                over.wait(10)
+
+        thread = threading.Thread(target=hold)
+        thread.start()
+        held.wait(10)
+        child = os.fork()
+        if child == 0:
+            record.events.clear()
+            # A child that is stuck ends all the same.
+            signal.alarm(10)
+            asyncio.run(add(memory, "after"))
+            os.write(writing, json.dumps([data["content"] for data in record.of("memory.add")]).encode())
+            os._exit(0)
+        over.set()
+        thread.join()
+        os.close(writing)
+        told = os.read(reading, 1000)
+        os.waitpid(child, 0)
+        os.close(reading)
+    assert json.loads(told) == ["before", "after"]
 
 
 def test_what_a_memory_raises_reaches_the_program_and_what_it_did_is_told() -> None:
