@@ -47,6 +47,7 @@ def _targets(patches: Patches) -> dict[str, OnModule]:
         "loom.builtin.memory.pso": each(_memory.patch_project_state),
     }
     targets.update((name, each(_memory.patch)) for name in _memory.CLASSES)
+    targets.update((name, each(_llm.patch_service)) for name in _llm.SERVICES)
     return targets
 
 

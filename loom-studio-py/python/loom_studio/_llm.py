@@ -42,6 +42,10 @@ class Call:
         # Of calls that this one has made to answer.
         self._inner_usage: dict[str, Any] = {}
         self._inner_model: str | None = None
+        # What the service behind the provider said.
+        self._service_usage: dict[str, Any] = {}
+        self._service_model: str | None = None
+        self._service_finish_reason: str | None = None
         self._was_left = False
         self._finish_reason: str | None = None
         self._error: dict[str, Any] | None = None
@@ -83,6 +87,15 @@ class Call:
         calls = _usage.member(response, "tool_calls")
         if isinstance(calls, (list, tuple)):
             self._tool_calls = list(calls)
+
+    def answered_by_service(self, answer: Any) -> None:
+        """What a service answered to the provider, which passes on less of it."""
+        self._service_usage = _usage.total(self._service_usage, _usage.usage_of(answer) or {})
+        self._service_model = _usage.model_in(answer) or self._service_model
+        choices = _usage.member(answer, "choices")
+        first = choices[0] if isinstance(choices, list) and choices else None
+        reason = _usage.text(_usage.member(first, "finish_reason")) or _usage.text(_usage.member(answer, "stop_reason"))
+        self._service_finish_reason = reason or self._service_finish_reason
 
     def answered_within(self, usage: dict[str, Any] | None, model: str | None) -> None:
         """What a call within this one has used, which counts if this one says nothing itself."""
@@ -134,7 +147,8 @@ class Call:
         if self._is_over:
             return
         self._is_over = True
-        self._model = self._model or self._inner_model
+        self._model = self._service_model or self._model or self._inner_model
+        self._finish_reason = self._finish_reason or self._service_finish_reason
         data = self._common()
         end = self._done or time.perf_counter()
         data["latency_ms"] = round((end - self._begun) * 1000, 3)
@@ -142,7 +156,7 @@ class Call:
             data["ttft_ms"] = round((self._first_token - self._begun) * 1000, 3)
         if self._is_stream:
             data["chunks"] = self._chunks
-        usage = self._usage or self._inner_usage
+        usage = {**(self._usage or self._inner_usage), **self._service_usage}
         if usage:
             data["usage"] = usage
         if self._finish_reason is not None:
@@ -322,6 +336,35 @@ def patch(module: Any, patches: Patches) -> None:
     base = getattr(module, "LLMProvider", None)
     if isinstance(base, type):
         _wire.each_class(base, lambda cls: _wrap_class(cls, patches), patches)
+
+
+#: Where clients of services ask them, and what for.
+SERVICES = {
+    "openai.resources.chat.completions.completions": "AsyncCompletions",
+    "anthropic.resources.messages.messages": "AsyncMessages",
+}
+
+
+def patch_service(module: Any, patches: Patches) -> None:
+    """See what a service answers to a provider that is being watched. Streams are left alone."""
+    client = getattr(module, SERVICES[module.__name__], None)
+    original: Any = vars(client).get("create") if isinstance(client, type) else None
+    if not inspect.isfunction(original):
+        return
+
+    async def noted(call: Call, answering: Any) -> Any:
+        answer = await answering
+        if not hasattr(answer, "__aiter__"):
+            _quietly(call.answered_by_service, answer)
+        return answer
+
+    @functools.wraps(original)
+    def create(self: Any, *args: Any, **kwargs: Any) -> Any:
+        call = running()
+        answering = original(self, *args, **kwargs)
+        return answering if call is None or not inspect.isawaitable(answering) else noted(call, answering)
+
+    patches.set(client, "create", create)
 
 
 def patch_nodes(module: Any, patches: Patches) -> None:
