@@ -13,7 +13,11 @@ mod error;
 #[cfg(feature = "http")]
 mod exports;
 #[cfg(feature = "http")]
+mod hosted;
+#[cfg(feature = "http")]
 mod http;
+#[cfg(feature = "http")]
+mod keep;
 #[cfg(feature = "http")]
 mod live;
 #[cfg(feature = "http")]
@@ -33,6 +37,10 @@ mod state;
 #[cfg(feature = "http")]
 mod ws;
 
+#[cfg(feature = "http")]
+pub use hosted::{HostError, HostOptions, Hosted};
+#[cfg(feature = "http")]
+pub use keep::{DEFAULT_RETENTION, Keep, platform_directory};
 #[cfg(feature = "http")]
 pub use routes::openapi;
 #[cfg(feature = "http")]

@@ -4,6 +4,8 @@ mod capture;
 mod dispatch;
 mod redact;
 mod sender;
+#[cfg(feature = "server")]
+mod serve;
 
 use pyo3::prelude::*;
 
@@ -21,4 +23,8 @@ mod _native {
         reason = "the name is Python's convention for a module's version"
     )]
     const __version__: &str = crate::VERSION;
+
+    #[cfg(feature = "server")]
+    #[pymodule_export]
+    use super::serve::{Server, main, platform_directory};
 }

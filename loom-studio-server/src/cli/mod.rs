@@ -2,6 +2,7 @@
 
 mod args;
 mod file;
+mod hosted;
 mod query;
 mod remote;
 mod run;
@@ -12,4 +13,5 @@ mod transfer;
 mod tree;
 
 pub use args::Cli;
+pub use hosted::{HostVerb, main};
 pub use run::run;

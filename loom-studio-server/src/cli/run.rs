@@ -11,11 +11,21 @@ use super::args::{Cli, Command, LogFormat, ServeArgs};
 use super::file::{self, ConfigFile, LogFormatName};
 use super::terminal::clean_lines;
 use super::{query, runs, store, transfer};
+use crate::keep::keep_retention;
 use crate::server::{Components, Server};
 use crate::settings::{Settings, Token};
 
 /// Runs the command and returns the process's exit code: 0 when it ended as asked, 1 when it could not.
 pub async fn run(cli: Cli) -> ExitCode {
+    if succeeds(cli).await {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+/// Runs the command, and says on standard error why it failed if it did.
+pub(super) async fn succeeds(cli: Cli) -> bool {
     let result = match cli.command {
         Some(Command::Serve(args)) => serve(*args).await,
         Some(Command::Stats(args)) => store::stats(args).await,
@@ -27,15 +37,12 @@ pub async fn run(cli: Cli) -> ExitCode {
         Some(Command::Query(args)) => query::query(args).await,
         None => serve(cli.serve).await,
     };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(message) => {
-            // The last word of a failed start; the log may be off.
-            let message = clean_lines(&message);
-            let _ = writeln!(std::io::stderr(), "loom-studio: {message}");
-            ExitCode::FAILURE
-        }
+    if let Err(message) = &result {
+        // The last word of a failed start; the log may be off.
+        let message = clean_lines(message);
+        let _ = writeln!(std::io::stderr(), "loom-studio: {message}");
     }
+    result.is_ok()
 }
 
 async fn serve(args: ServeArgs) -> Result<(), String> {
@@ -62,7 +69,7 @@ async fn serve(args: ServeArgs) -> Result<(), String> {
         .map_err(|error| format!("cannot write to standard output: {error}"))?;
     tracing::info!(%address, store = %store, version = env!("CARGO_PKG_VERSION"), "listening; stop with Ctrl-C");
     let policy = store::retention(&args, &file);
-    let retention = store::keep_retention(store, server.histories(), policy, stop.clone());
+    let retention = keep_retention(store, server.histories(), policy, stop.clone());
     let retention = tokio::spawn(retention);
     server
         .serve(stop)

@@ -3,31 +3,19 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
-use etcetera::AppStrategy as _;
 use indicatif::{ProgressBar, ProgressStyle};
 use loom_studio_core::{
-    CheckpointStore, DirCheckpoints, EventLimits, EventStore, FileStore, FileStoreOptions,
-    Followed, MemoryCheckpoints, MemoryStore, MemoryStoreOptions, RandomIds, RetainPolicy,
-    StoreStats, SystemClock, retain_with, verify,
+    EventStore as _, FileStore, FileStoreOptions, RandomIds, RetainPolicy, StoreStats, SystemClock,
+    verify,
 };
-use tokio_util::sync::CancellationToken;
 
 use super::args::{ServeArgs, StoreArgs};
 use super::file::ConfigFile;
+use crate::keep::{self, DEFAULT_RETENTION, Keep, Opened};
 use crate::settings::Settings;
 
-/// How long events are kept when nothing else is said.
-const DEFAULT_RETENTION: Duration = Duration::from_hours(7 * 24);
-/// How often what is too old or too much is deleted.
-const RETENTION_INTERVAL: Duration = Duration::from_mins(1);
-
-/// Where in the data directory the views' checkpoints are.
-pub(super) const CHECKPOINTS: &str = "checkpoints";
-
-/// A store, and where the views' checkpoints go.
-pub(super) type Opened = (Arc<dyn EventStore>, Arc<dyn CheckpointStore>);
+pub(super) use crate::keep::CHECKPOINTS;
 
 /// The store that the arguments ask for.
 pub(super) fn open(
@@ -35,63 +23,25 @@ pub(super) fn open(
     file: &ConfigFile,
     settings: &Settings,
 ) -> Result<Opened, String> {
-    let limits = EventLimits {
-        max_bytes: settings.limits.max_event_bytes,
-        ..EventLimits::default()
+    let keep = if args.memory || (file.memory && args.data_dir.is_none()) {
+        Keep::Memory {
+            max_records: args.memory_events.or(file.memory_events),
+            max_bytes: args.memory_bytes.or(file.memory_bytes.map(|bytes| bytes.0)),
+        }
+    } else {
+        let path = args.data_dir.clone().or_else(|| file.data_dir.clone());
+        Keep::Directory(path.map_or_else(platform_directory, Ok)?)
     };
-    if args.memory || (file.memory && args.data_dir.is_none()) {
-        let default = MemoryStoreOptions::default();
-        let options = MemoryStoreOptions {
-            max_records: args
-                .memory_events
-                .or(file.memory_events)
-                .unwrap_or(default.max_records),
-            max_bytes: args
-                .memory_bytes
-                .or(file.memory_bytes.map(|bytes| bytes.0))
-                .unwrap_or(default.max_bytes),
-            limits,
-        };
-        let store = MemoryStore::new(options, Arc::new(SystemClock), &RandomIds);
-        return Ok((Arc::new(store), Arc::new(MemoryCheckpoints::default())));
-    }
-    let path = match args.data_dir.clone().or_else(|| file.data_dir.clone()) {
-        Some(path) => path,
-        None => platform_directory()?,
-    };
-    let options = FileStoreOptions {
-        limits,
-        ..FileStoreOptions::default()
-    };
-    let store = FileStore::open(&path, options, Arc::new(SystemClock), &RandomIds)
-        .map_err(|error| format!("{error}\nChoose another directory with --data-dir, or keep events in memory with --memory"))?;
-    let report = store.report();
-    if report.torn_bytes > 0 {
-        let torn_bytes = report.torn_bytes;
-        tracing::warn!(
-            torn_bytes,
-            "an unfinished write was cut from the end of the log; nothing acknowledged was lost"
-        );
-    }
-    tracing::info!(path = %path.display(), records = report.records, recovered = report.recovered_records, "events are kept on disk");
-    let checkpoints = DirCheckpoints::open(&path.join(CHECKPOINTS), store.epoch())
-        .map_err(|error| error.to_string())?;
-    Ok((Arc::new(store), Arc::new(checkpoints)))
+    keep::open(&keep, &settings.limits).map_err(|error| {
+        format!("{error}\nChoose another directory with --data-dir, or keep events in memory with --memory")
+    })
 }
 
 /// Where the platform wants a program's data.
 pub(super) fn platform_directory() -> Result<PathBuf, String> {
-    let name = etcetera::AppStrategyArgs {
-        top_level_domain: "dev".to_owned(),
-        author: "Loom Studio".to_owned(),
-        app_name: "loom-studio".to_owned(),
-    };
-    etcetera::app_strategy::choose_native_strategy(name)
-        .map(|platform| platform.data_dir())
-        .map_err(|_| {
-            "this account has no home directory: choose one with --data-dir, or use --memory"
-                .to_owned()
-        })
+    keep::platform_directory().ok_or_else(|| {
+        "this account has no home directory: choose one with --data-dir, or use --memory".to_owned()
+    })
 }
 
 /// What to keep.
@@ -104,32 +54,6 @@ pub(super) fn retention(args: &ServeArgs, file: &ConfigFile) -> RetainPolicy {
         max_bytes: args
             .retention_bytes
             .or(file.retention_bytes.map(|bytes| bytes.0)),
-    }
-}
-
-/// Deletes what is too old or too much, now and then, until told to stop.
-pub(super) async fn keep_retention(
-    store: Arc<dyn EventStore>,
-    histories: Vec<Arc<dyn Followed>>,
-    policy: RetainPolicy,
-    stop: CancellationToken,
-) {
-    let mut ticks = tokio::time::interval(RETENTION_INTERVAL);
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            _ = ticks.tick() => {}
-        }
-        match retain_with(&*store, &policy, &histories).await {
-            Ok(retained) if retained.deleted_records > 0 => {
-                tracing::info!(
-                    records = retained.deleted_records,
-                    "old events were deleted"
-                );
-            }
-            Ok(_) => {}
-            Err(error) => tracing::error!(%error, "old events could not be deleted"),
-        }
     }
 }
 

@@ -4,6 +4,7 @@ mod data_dir;
 mod exports;
 mod golden;
 mod harness;
+mod hosted;
 mod http;
 mod http_client;
 mod ingest_legacy;

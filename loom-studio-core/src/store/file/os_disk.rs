@@ -128,7 +128,18 @@ impl Disk for OsDisk {
         }
         file.set_len(0)?;
         file.write_all(holder.as_bytes())?;
-        Ok(Box::new(file))
+        Ok(Box::new(Lock(file)))
+    }
+}
+
+/// A locked file. A child that this process forked shares the lock with it, so that closing the file here would leave it locked.
+#[derive(Debug)]
+struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // What can't be unlocked is unlocked when the last process that has it ends.
+        let _ = self.0.unlock();
     }
 }
 
