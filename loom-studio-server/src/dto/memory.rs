@@ -238,6 +238,7 @@ impl From<&RecalledEntry> for RecalledDto {
 
 /// Something that happened to a memory.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = MemoryStepDto)]
 pub(crate) struct StepDto {
     /// The record behind it.
     seq: u64,

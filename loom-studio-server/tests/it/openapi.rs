@@ -1,5 +1,6 @@
 //! The API description: committed, complete, and true to the routes.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -155,4 +156,47 @@ async fn every_reference_leads_somewhere() {
         let pointer = target.strip_prefix('#').unwrap();
         assert!(description.pointer(pointer).is_some(), "{target}");
     }
+}
+
+/// The description has one schema for a name: of two types that share one, the second would silently stand for the first.
+#[test]
+fn no_two_types_share_a_name_in_the_description() {
+    let mut found = BTreeMap::<String, Vec<String>>::new();
+    let mut directories = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+    while let Some(directory) = directories.pop() {
+        for entry in fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                directories.push(path);
+                continue;
+            }
+            for name in schemas(&fs::read_to_string(&path).unwrap()) {
+                let files = found.entry(name).or_default();
+                files.push(path.display().to_string());
+            }
+        }
+    }
+    assert!(found.contains_key("RunDto") && found.contains_key("ReplayStateDto"));
+    found.retain(|_, files| files.len() > 1);
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+/// The names that a source file gives to schemas.
+fn schemas(source: &str) -> Vec<String> {
+    let derives = source.split("#[derive(").skip(1);
+    let described = derives.filter_map(|text| {
+        let (list, rest) = text.split_once(")]")?;
+        list.contains("ToSchema").then_some(rest)
+    });
+    let names = described.filter_map(|rest| {
+        let declared = rest.find("struct ").into_iter().chain(rest.find("enum "));
+        let (attributes, declaration) = rest.split_at(declared.min()?);
+        let name = match attributes.split_once("schema(as = ") {
+            Some((_, renamed)) => renamed,
+            None => declaration.split_once(' ')?.1,
+        };
+        let is_end = |letter: char| !letter.is_alphanumeric() && letter != '_';
+        name.split(is_end).next().map(str::to_owned)
+    });
+    names.collect()
 }

@@ -35,6 +35,7 @@ pub(in crate::routes) struct At {
 
 /// The workspace as it was at a place of the session.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ReplayStateDto)]
 pub(in crate::routes) struct StateDto {
     session_id: String,
     /// The cursor.
@@ -166,6 +167,7 @@ pub(in crate::routes) struct Between {
 
 /// What changed in the graph.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ReplayDiffDto)]
 pub(in crate::routes) struct DiffDto {
     session_id: String,
     from: EndDto,
@@ -176,6 +178,7 @@ pub(in crate::routes) struct DiffDto {
 
 /// One end of a comparison.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ReplayEndDto)]
 struct EndDto {
     index: usize,
     /// The position whose state it is.

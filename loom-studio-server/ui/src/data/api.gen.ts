@@ -259,14 +259,6 @@ export interface components {
         Deleted: {
             session_id: string;
         };
-        /** @description What changed in the graph. */
-        DiffDto: {
-            edges: components["schemas"]["EdgeChanges"];
-            from: components["schemas"]["EndDto"];
-            nodes: components["schemas"]["NodeChanges"];
-            session_id: string;
-            to: components["schemas"]["EndDto"];
-        };
         /** @description What changed between two positions. Its members are absent unless they were asked for. */
         DiffDto_MemoryChangeDto: {
             /** @description At most 10,000 changes; of documents in an order in which they can be applied. */
@@ -352,14 +344,15 @@ export interface components {
              */
             wait_ms: number;
         };
-        /** @description One end of a comparison. */
+        /** @description The reply that ended a call. */
         EndDto: {
-            /**
-             * Format: int64
-             * @description The position whose state it is.
-             */
-            at: number;
-            index: number;
+            /** @description The error it reports. */
+            error?: string | null;
+            /** Format: int64 */
+            event: number;
+            time: string;
+            /** @description `causation`, `request_id`, `traceparent` or `structure`. */
+            trust: string;
         };
         /** @description An entry. */
         EntryDto: {
@@ -634,11 +627,11 @@ export interface components {
              */
             at: number;
             /** @description With `entry`: what is known of it, oldest first. */
-            blame?: components["schemas"]["StepDto"][];
+            blame?: components["schemas"]["MemoryStepDto"][];
             /** @description The store's epoch. */
             epoch: string;
             /** @description Consolidations, promotions, evictions and so on, oldest first; null when it reported no entries. */
-            history: components["schemas"]["StepDto"][] | null;
+            history: components["schemas"]["MemoryStepDto"][] | null;
             /**
              * Format: int64
              * @description How many steps before those were dropped.
@@ -658,6 +651,16 @@ export interface components {
             } | null;
             /** @description How many entries there are to page through. */
             total: number | null;
+        };
+        /** @description Something that happened to a memory. */
+        MemoryStepDto: components["schemas"]["StepKindDto"] & {
+            /** @description The sender of that record. */
+            node: string;
+            /**
+             * Format: int64
+             * @description The record behind it.
+             */
+            seq: number;
         };
         /** @description The figures of a workspace or a part of it. */
         MetricsDto: {
@@ -943,6 +946,43 @@ export interface components {
              */
             line: number;
         };
+        /** @description What changed in the graph. */
+        ReplayDiffDto: {
+            edges: components["schemas"]["EdgeChanges"];
+            from: components["schemas"]["ReplayEndDto"];
+            nodes: components["schemas"]["NodeChanges"];
+            session_id: string;
+            to: components["schemas"]["ReplayEndDto"];
+        };
+        /** @description One end of a comparison. */
+        ReplayEndDto: {
+            /**
+             * Format: int64
+             * @description The position whose state it is.
+             */
+            at: number;
+            index: number;
+        };
+        /** @description The workspace as it was at a place of the session. */
+        ReplayStateDto: {
+            /**
+             * Format: int64
+             * @description The position whose state this is; other routes take it as `at`.
+             */
+            at: number;
+            counters: components["schemas"]["CountersDto"];
+            /** @description The cursor. */
+            index: number;
+            /** @description Calls without a reply, oldest first; at most 1,000. */
+            open_calls: components["schemas"]["OpenCallDto"][];
+            session_id: string;
+            /** @description The moment it was. */
+            time: string;
+            /** @description As in `GET /api/topology`. */
+            topology: components["schemas"]["TopologyDto"];
+            /** @description Events in the session. */
+            total: number;
+        };
         /** @description From request to reply. */
         ResponseTimesDto: {
             /** @description How long models took, as they report it. */
@@ -1125,25 +1165,26 @@ export interface components {
             /** @description The one with the newest event first. */
             sessions: components["schemas"]["SessionDto"][];
         };
-        /** @description The workspace as it was at a place of the session. */
-        StateDto: {
+        /** @description A value of a document. */
+        StateDto: components["schemas"]["FaultsDto"] & components["schemas"]["DiffDto_StateChangeDto"] & {
             /**
              * Format: int64
-             * @description The position whose state this is; other routes take it as `at`.
+             * @description The position it is as of.
              */
             at: number;
-            counters: components["schemas"]["CountersDto"];
-            /** @description The cursor. */
-            index: number;
-            /** @description Calls without a reply, oldest first; at most 1,000. */
-            open_calls: components["schemas"]["OpenCallDto"][];
+            /** @description With `blame`; absent when nothing is there. */
+            blame?: components["schemas"]["BlameDto"];
+            changed: components["schemas"]["OriginDto"] | null;
+            /** @description The store's epoch. */
+            epoch: string;
+            /** @description The node, when the document is its project state object. */
+            node_id?: string;
+            /** @description Where (RFC 6901). */
+            path: string;
             session_id: string;
-            /** @description The moment it was. */
-            time: string;
-            /** @description As in `GET /api/topology`. */
-            topology: components["schemas"]["TopologyDto"];
-            /** @description Events in the session. */
-            total: number;
+            /** @description What is there; null with a `written` of null when nothing is. */
+            value: unknown;
+            written: components["schemas"]["OriginDto"] | null;
         };
         /** @description A word on how the server is. */
         Status: {
