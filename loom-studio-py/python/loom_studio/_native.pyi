@@ -1,8 +1,14 @@
+import os
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Final, final
 
-__all__ = ["Dispatch", "Sender", "__version__", "begin", "event_id"]
+__all__ = ["Dispatch", "Sender", "Server", "__version__", "begin", "event_id", "main", "platform_directory"]
 
 __version__: Final[str]
+
+def main(arguments: Sequence[str], /) -> int: ...
+def platform_directory() -> Path | None: ...
 
 @final
 class Sender:
@@ -56,3 +62,25 @@ class Dispatch:
 
 def begin(here: object, owner: object, /) -> Dispatch: ...
 def event_id(event: object, /) -> str | None: ...
+
+@final
+class Server:
+    def __new__(
+        cls,
+        *,
+        host: str,
+        port: int,
+        data_dir: str | os.PathLike[str] | None,
+        memory_events: int | None,
+        memory_bytes: int | None,
+        retention_seconds: int | None,
+        retention_bytes: int | None,
+        tokens: list[str],
+        allow_hosts: list[str],
+        allow_origins: list[str],
+    ) -> Server: ...
+    @property
+    def address(self) -> str: ...
+    @property
+    def is_running(self) -> bool: ...
+    def stop(self) -> None: ...

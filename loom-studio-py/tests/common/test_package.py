@@ -7,7 +7,7 @@ from pathlib import Path
 import loom_studio
 from loom_studio import _native
 
-WORKSPACE = Path(__file__).parents[2] / "Cargo.toml"
+WORKSPACE = Path(__file__).parents[3] / "Cargo.toml"
 
 
 def test_the_version_is_that_of_the_workspace() -> None:
