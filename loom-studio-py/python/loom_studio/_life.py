@@ -44,6 +44,7 @@ def watch() -> None:
     if not _is_watching:
         _is_watching = True
         atexit.register(_end)
+        _watch_multiprocessing()
     _take_sigterm()
 
 
@@ -88,11 +89,20 @@ def _on_sigterm(number: int, frame: FrameType | None) -> None:
 
 
 def _after_fork_in_child() -> None:
-    # A child made by `multiprocessing` ends without `atexit`: it runs finalizers of its own, which it clears first and
-    # sets up in this order. A module that isn't loaded has made no child.
-    util = sys.modules.get("multiprocessing.util")
-    if util is not None and _is_watching:
+    if _is_watching:
+        _watch_multiprocessing()
+
+
+def _watch_multiprocessing() -> None:
+    """A child that `multiprocessing` forks ends without `atexit`: it runs finalizers of its own, which it clears first and sets up in this order.
+
+    Such a child may begin to watch before that, or after it. A module that isn't loaded has made no child.
+    """
+    util, process = sys.modules.get("multiprocessing.util"), sys.modules.get("multiprocessing.process")
+    if util is not None and process is not None:
         util.register_after_fork(_anchor, _finalize_child)
+        if process.parent_process() is not None:
+            _finalize_child(_anchor)
 
 
 def _finalize_child(anchor: object) -> None:

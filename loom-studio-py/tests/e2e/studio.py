@@ -64,13 +64,13 @@ class Answer:
 
 
 class Studio:
-    """A running server with an empty store in memory, on a port of its own."""
+    """A running server, with an empty store in memory and on a port of its own unless the flags say otherwise."""
 
     def __init__(self, log: Path, *flags: str) -> None:
         self.log = log
         with log.open("wb") as stderr:
             self.process = subprocess.Popen(
-                [binary(), "--port", "0", "--memory", *flags],
+                [binary(), *flags, *([] if "--port" in flags else ["--port", "0"]), *([] if "--data-dir" in flags else ["--memory"])],
                 stdout=subprocess.PIPE,
                 stderr=stderr,
                 text=True,
@@ -103,6 +103,12 @@ class Studio:
             raise
         self._reader.join(STOP_SECONDS)
         return code
+
+    def kill(self) -> None:
+        """End the server as a power cut would."""
+        self.process.kill()
+        self.process.wait()
+        self._reader.join(STOP_SECONDS)
 
     def request(self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> Answer:
         request = urllib.request.Request(self.url + path, data=body, headers=headers or {}, method=method)
