@@ -39,7 +39,7 @@ ui-e2e:
 
 # Build the Python package and test it with a real Loom application
 py:
-    .ci/steps.sh build wheel py_types py_test
+    .ci/steps.sh build wheel sdist py_types py_test
 
 # Compile the benchmarks
 benches:

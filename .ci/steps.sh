@@ -56,6 +56,7 @@ clippy() {
   run_clippy -p loom-studio-server --lib --bins --no-default-features
   run_clippy -p loom-studio-server --lib --bins
   run_clippy -p loom-studio-py --no-default-features
+  run_clippy -p loom-studio-py --no-default-features --features python
   run_clippy -p loom-studio-py
   run_clippy --workspace --all-targets
   # The fuzz targets are a workspace of their own. What they do is tested by `cargo test`; here they need only build.
@@ -87,7 +88,8 @@ examples() {
 }
 
 build() {
-  cargo build --release -p loom-studio-server
+  # The wheel carries the server. Naming its package too gives what both are made of the features of both, so that the wheel finds it compiled.
+  cargo build --release -p loom-studio-server -p loom-studio-py --bin loom-studio
 }
 
 benches() {
@@ -120,22 +122,60 @@ ui_e2e() {
   LOOM_STUDIO_BIN="$PWD/target/release/loom-studio" npm --prefix "$ui" run e2e
 }
 
+readonly max_wheel_bytes=$((20 << 20))
+
 wheel() {
-  rm -rf "$work/wheels" "$work/python"
+  rm -rf "$work/wheels"
   "$work/tools/bin/maturin" build --release --manifest-path loom-studio-py/Cargo.toml --out "$work/wheels"
-  python3 -m venv "$work/python"
+  local bytes
+  bytes=$(stat -c %s "$work"/wheels/loom_studio-*.whl)
+  echo "the wheel has $bytes bytes"
+  ((bytes <= max_wheel_bytes)) || { echo "more than $max_wheel_bytes are too many" >&2; return 1; }
+  python_with python test
+  python_with python-loom038 test-loom038
+}
+
+# A fresh environment: the wheel, and what a dependency group names.
+python_with() {
+  rm -rf "${work:?}/$1"
+  python3 -m venv "$work/$1"
   # pip reads dependency groups from 25.1 on.
-  "$work/python/bin/pip" install -q --upgrade 'pip>=25.1'
-  "$work/python/bin/pip" install -q --group loom-studio-py/pyproject.toml:test "$work"/wheels/loom_studio-*.whl
+  "$work/$1/bin/pip" install -q --upgrade 'pip>=25.1'
+  "$work/$1/bin/pip" install -q --group "loom-studio-py/pyproject.toml:$2" "$work"/wheels/loom_studio-*.whl
+}
+
+# The source distribution holds all that a build needs. Unoptimised, which is quick here; what it builds serves the page.
+sdist() {
+  rm -rf "$work/sdist" "$work/python-sdist"
+  "$work/tools/bin/maturin" sdist --manifest-path loom-studio-py/Cargo.toml --out "$work/sdist"
+  PATH="$PWD/$work/tools/bin:$PATH" CARGO_TARGET_DIR="$PWD/target" MATURIN_PEP517_ARGS='--profile dev' \
+    "$work/tools/bin/pip" wheel -q --no-deps --no-build-isolation -w "$work/sdist" "$work"/sdist/loom_studio-*.tar.gz
+  python3 -m venv "$work/python-sdist"
+  "$work/python-sdist/bin/pip" install -q "$work"/sdist/loom_studio-*.whl
+  "$work/python-sdist/bin/loom-studio" --version
+  "$work/python-sdist/bin/python" -c '
+import urllib.request, loom_studio
+with loom_studio.serve(port=0, memory=True) as server, urllib.request.urlopen(server.url) as page:
+    assert b"<title>Loom Studio</title>" in page.read()
+'
 }
 
 py_types() {
-  "$work/python/bin/python" -m mypy.stubtest loom_studio
-  (cd loom-studio-py && "../$work/python/bin/python" -m mypy tests)
+  local python="$PWD/$work/python/bin/python" loom038="$PWD/$work/python-loom038/bin/python"
+  (
+    cd loom-studio-py
+    "$python" -m mypy.stubtest loom_studio --allowlist tests/stubtest-allowlist.txt
+    "$python" -m mypy -p loom_studio
+    "$python" -m mypy tests --exclude tests/loom038/
+    [[ ! -d tests/loom038 ]] || "$loom038" -m mypy tests/loom038
+  )
 }
 
 py_test() {
-  (cd loom-studio-py && LOOM_STUDIO_BIN="$OLDPWD/target/release/loom-studio" "../$work/python/bin/python" -m pytest -ra)
+  local environment
+  for environment in python python-loom038; do
+    (cd loom-studio-py && LOOM_STUDIO_BIN="$OLDPWD/target/release/loom-studio" "../$work/$environment/bin/python" -m pytest -ra)
+  done
 }
 
 readme() {

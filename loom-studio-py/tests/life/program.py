@@ -121,6 +121,15 @@ def shutdown() -> None:
     sys.modules["last"] = Last()  # type: ignore[assignment]
 
 
+def hosts_its_server(store: str) -> None:
+    """Reports to a server of its own, which was the last to begin and is still there at the end."""
+    dispatcher = watched()
+    loom_studio.serve(port=int(URL.rpartition(":")[2]), data_dir=store)
+    asyncio.run(dispatch(dispatcher, "first", 1))
+    assert loom_studio.flush(30)
+    asyncio.run(dispatch(dispatcher, "end", 2000))
+
+
 def sigterm() -> None:
     """Dispatches until it is killed."""
 

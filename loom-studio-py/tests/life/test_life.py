@@ -7,10 +7,17 @@ import signal
 import socket
 from pathlib import Path
 
+import loom_studio
 import pytest
 
 from life import Program, arrived, check_all, run, wait_for_events
 from studio import Studio
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        port: int = found.getsockname()[1]
+    return port
 
 
 @pytest.mark.parametrize("how", ["return", "exit", "raise", "thread"])
@@ -25,6 +32,12 @@ def test_what_is_on_its_way_at_the_end_is_delivered(studio: Studio, tmp_path: Pa
 
 def test_exit_handlers_are_watched_and_finalizers_do_no_harm(studio: Studio, tmp_path: Path) -> None:
     check_all(studio, run(tmp_path, studio.ws_url, "shutdown"))
+
+
+def test_a_program_delivers_to_the_server_that_it_hosts_itself(tmp_path: Path) -> None:
+    program = run(tmp_path, f"ws://127.0.0.1:{free_port()}", "hosts_its_server", tmp_path / "store")
+    with loom_studio.Studio(tmp_path / "store") as studio:
+        assert [event["id"] for event in studio.events(event_type="note")] == program.ids("=")
 
 
 def test_sigterm_ends_the_program_by_that_signal_once_all_is_delivered(studio: Studio, tmp_path: Path) -> None:
@@ -98,12 +111,6 @@ def test_threads_with_loops_of_their_own(studio: Studio, tmp_path: Path) -> None
 @pytest.mark.parametrize("kind", ["asyncio", "uvloop"])
 def test_one_loop_after_another(studio: Studio, tmp_path: Path, kind: str) -> None:
     check_all(studio, run(tmp_path, studio.ws_url, "loops", kind))
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        port: int = found.getsockname()[1]
-    return port
 
 
 def test_a_server_that_comes_later_gets_everything(tmp_path: Path) -> None:
