@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import tempfile
 import weakref
 from collections.abc import Iterator
 from datetime import datetime
@@ -218,25 +217,20 @@ class Studio:
         if not force and target.exists():
             raise FileExistsError(f"{target} exists; choose another name, or replace it with force=True")
         pieces = self._connection.pieces("/api/export", {**filters})
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        try:
-            with os.fdopen(handle, "wb") as file:
+        unfinished = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
+        with unfinished.open("xb") as file:
+            try:
                 tail = b""
                 for piece in pieces:
                     file.write(piece)
                     tail = (tail + piece)[-1024:]
-            if not _is_whole(tail):
-                raise StudioError("broken_off", f"the export of {self.url} broke off")
-            # As any new file of this account.
-            os.chmod(name, 0o666 & ~_umask())
-            if force:
-                os.replace(name, target)
-            else:
-                os.link(name, target)
-                os.unlink(name)
-        except BaseException:
-            os.unlink(name)
-            raise
+                if not _is_whole(tail):
+                    raise StudioError("broken_off", f"the export of {self.url} broke off")
+                file.close()
+                _name(unfinished, target, force)
+            except BaseException:
+                unfinished.unlink()
+                raise
         return target
 
     def _get(self, address: str, /, **query: object) -> Any:
@@ -278,7 +272,18 @@ def _is_whole(tail: bytes) -> bool:
     return isinstance(last, dict) and "end" in last
 
 
-def _umask() -> int:
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
+def _name(unfinished: Path, target: Path, force: bool) -> None:
+    """Give a file its name; another that has it meanwhile keeps it unless it is to be replaced."""
+    if not force:
+        try:
+            os.link(unfinished, target)
+        except FileExistsError:
+            raise
+        except OSError:
+            # Not every file system gives a file two names.
+            if target.exists():
+                raise FileExistsError(f"{target} exists") from None
+        else:
+            unfinished.unlink()
+            return
+    unfinished.replace(target)
