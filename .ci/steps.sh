@@ -174,7 +174,7 @@ py_types() {
 py_test() {
   local environment
   for environment in python python-loom038; do
-    (cd loom-studio-py && LOOM_STUDIO_BIN="$OLDPWD/target/release/loom-studio" "../$work/$environment/bin/python" -m pytest -ra)
+    (cd loom-studio-py && LOOM_STUDIO_BIN="$OLDPWD/target/release/loom-studio" "$OLDPWD/$work/$environment/bin/python" -m pytest -ra)
   done
 }
 
