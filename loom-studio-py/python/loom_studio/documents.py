@@ -59,6 +59,7 @@ __all__ = [
     "Origin",
     "Owner",
     "Owners",
+    "Possible",
     "Problem",
     "Proof",
     "RecalledEntry",
@@ -121,17 +122,25 @@ class Links(TypedDict):
     call: NotRequired[Link | None]
     """The request of the call it is in, inferred where nobody stated it: for a request the call it was made in, for a reply the one it answers, for anything else the one during which it was sent."""
     candidates: list[int]
-    """The positions of the requests of the calls it may be in, where that can't be decided."""
+    """The positions of the requests of the calls it may be in, where that can't be decided; at most 16."""
     cause: NotRequired[Link | None]
     """What was being handled when it was sent."""
+    cause_candidates: list[int]
+    """The events with the id of the cause among which it can't be decided."""
     effects: list[Link]
     """What was sent while it was being handled."""
     end: NotRequired[Link | None]
     """For a request the reply that ended its call."""
+    has_all_candidates: bool
+    """Whether it is in one of those for certain; otherwise there are more, or they are no longer known."""
     request: NotRequired[Link | None]
     """The request it answers."""
+    request_candidates: list[int]
+    """The requests with the named id among which it can't be decided."""
     response: NotRequired[Link | None]
     """The reply to it."""
+    response_candidates: list[int]
+    """Replies that may be to this request or to one with the same id."""
 
 
 class Observation(TypedDict):
@@ -154,6 +163,10 @@ class EventDetail(TypedDict):
     """What it has to do with other events."""
     observations: list[Observation]
     """What interceptors saw of it later."""
+    placed: str
+    """Whether the list of runs could be asked: `yes`; `behind` when it has not come to this event yet; `failed` when the views stand still. Then nothing is known of the run, and `run_id`, `links.call`, `links.candidates` and `links.end` are empty."""
+    placed_at: NotRequired[int | None]
+    """The position the list of runs was asked at."""
     run_id: NotRequired[int | None]
     """The run it is part of, by the position of its root; `null` when it is part of none."""
     session_id: str
@@ -186,6 +199,8 @@ class Session(TypedDict):
     events: int
     first_seq: int
     first_time: str
+    has_state: bool
+    """Whether it has a state tree: `GET /api/state?session_id=`."""
     id: str
     last_seq: int
     last_time: str
@@ -208,6 +223,8 @@ class Sessions(TypedDict):
 class Bounds(TypedDict):
     """What the list of runs, over all workspaces, has had to let go of."""
 
+    forgotten_ambiguous: int
+    """Ambiguous events whose candidates are no longer known."""
     forgotten_calls: int
     """Calls that a late event can no longer join."""
     forgotten_open_calls: int
@@ -217,7 +234,7 @@ class Bounds(TypedDict):
     forgotten_runs: int
     """Runs, the oldest first."""
     late_events: int
-    """Events that came when those of their time were placed already."""
+    """Events that came when later ones of their session were placed already."""
     outside: int
     """Events that belong to no run."""
 
@@ -226,10 +243,16 @@ class Bounds(TypedDict):
 Root = TypedDict(
     "Root",
     {
+        # The requests of the calls it may have been made in, at most 16.
+        "candidates": "list[int]",
         # Who made the call.
         "from": "str",
+        # Whether it was made in one of those for certain; otherwise there are more, or they are no longer known.
+        "has_all_candidates": "bool",
         # The event's id; `null` when retention deleted it.
         "id": "NotRequired[str | None]",
+        # It may have been called by somebody known: the run may be part of another.
+        "is_ambiguous": "bool",
         # The node that was called.
         "node": "str",
         "seq": "int",
@@ -285,6 +308,8 @@ class RunSummary(TypedDict):
 class RunsPage(TypedDict):
     """A page of runs."""
 
+    ambiguous: int
+    """How many of them may be part of others."""
     at: int
     """The position they are as of."""
     bounds: Bounds
@@ -329,7 +354,7 @@ class EvidenceOfLink(TypedDict):
 CallRecord = TypedDict(
     "CallRecord",
     {
-        # The requests of the calls it may have been made in, where it can't be decided.
+        # The requests of the calls it may have been made in then, of this run or others; at most 16.
         "candidates": "list[int]",
         # Its own work on the critical path. A stretch of waiting in vain is no work.
         "critical_ms": "float",
@@ -340,6 +365,10 @@ CallRecord = TypedDict(
         # What else was sent in it, by time.
         "events": "list[Attached]",
         "from": "str",
+        # Whether it was made in one of those for certain; otherwise there are more, or they are no longer known.
+        "has_all_candidates": "bool",
+        # Its parent can't be decided.
+        "is_ambiguous": "bool",
         # It claims to be its own ancestor.
         "is_cycle": "bool",
         # It ended in a `node.error` that its caller never heard.
@@ -413,12 +442,36 @@ class Failure(TypedDict):
     """Whether the root failed; otherwise somebody coped with it."""
 
 
+# An event that may belong to calls of a run it isn't counted in.
+Possible = TypedDict(
+    "Possible",
+    {
+        # The calls of this run that it may belong to.
+        "calls": "list[int]",
+        # The requests of all calls it may belong to, at most 16.
+        "candidates": "list[int]",
+        "event": "int",
+        # Who sent it.
+        "from": "str",
+        # Whether it belongs to one of those for certain.
+        "has_all_candidates": "bool",
+        # The run it is part of; `null` when it is part of none.
+        "run_id": "NotRequired[int | None]",
+        "time": "str",
+        # The node it calls; `null` when it is no request.
+        "to": "NotRequired[str | None]",
+    },
+)
+
+
 class Unplaced(TypedDict):
     """An event whose call isn't known."""
 
     candidates: list[int]
-    """The requests of the calls it may belong to."""
+    """The requests of the calls it may belong to, at most 16."""
     event: int
+    has_all_candidates: bool
+    """Whether it belongs to one of those for certain."""
 
 
 class RunDetail(TypedDict):
@@ -436,6 +489,10 @@ class RunDetail(TypedDict):
     """The store's epoch."""
     failure: NotRequired[Failure | None]
     """What went wrong first; `null` when no call failed."""
+    more_possible: int
+    """How many more of those there are."""
+    possible: list[Possible]
+    """Events of other runs, or of none, that may belong to calls of this one. No figure here counts them. At most 1000."""
     roots: list[int]
     """The calls without a known parent; the first is the root of the run."""
     run: RunSummary
