@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from studio import Studio
+from studio import Studio, run_studio
 
 TESTS = Path(__file__).parent
 NEEDED = {"e2e": "0.3.3", "life": "0.3.3", "loom033": "0.3.3", "loom038": "0.3.8"}
@@ -37,17 +37,6 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     if any(path == collection_path or collection_path in path.parents for path in named):
         raise pytest.UsageError(f"{collection_path} needs loom-agent {needed}, and {PRESENT} is installed here")
     return True
-
-
-def run_studio(log: Path, *flags: str) -> Iterator[Studio]:
-    """Start a server, and hold it to what it promises about its end: one line said, exit code 0."""
-    studio = Studio(log, *flags)
-    try:
-        yield studio
-    finally:
-        code = studio.stop()
-    assert code == 0, f"exit code {code}:\n{log.read_text()}"
-    assert studio.lines == [f"{studio.url}/\n"]
 
 
 @pytest.fixture

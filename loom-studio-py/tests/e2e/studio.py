@@ -140,6 +140,17 @@ class Studio:
         return [event for page in self.pages(1000, **query) for event in page["events"]]
 
 
+def run_studio(log: Path, *flags: str) -> Iterator[Studio]:
+    """Start a server, and hold it to what it promises about its end: one line said, exit code 0."""
+    studio = Studio(log, *flags)
+    try:
+        yield studio
+    finally:
+        code = studio.stop()
+    assert code == 0, f"exit code {code}:\n{log.read_text()}"
+    assert studio.lines == [f"{studio.url}/\n"]
+
+
 def wait_until(is_so: Callable[[], object], seconds: float, what: str) -> None:
     """Fail if it isn't so in time."""
     assert comes_true(is_so, seconds), f"waited {seconds:g} s in vain until {what}"

@@ -15,8 +15,7 @@ from typing import Any
 
 import pytest
 
-from conftest import run_studio
-from studio import Json, Studio, comes_true, environment
+from studio import Json, Studio, comes_true, environment, run_studio
 
 PROGRAM = Path(__file__).with_name("truthful_program.py")
 PROGRAM_SECONDS = 60

@@ -42,8 +42,7 @@ class Forgetful(InMemoryEventStore):
 def watched() -> Dispatcher:
     """A dispatcher with Studio's interceptor."""
     dispatcher = Dispatcher(UniversalEventBus(store=Forgetful()))
-    # For a type checker it is no subclass of Loom's: what it is derived from is known when it runs.
-    dispatcher.add_interceptor(loom_studio.StudioInterceptor(URL, enabled=True))  # type: ignore[arg-type]
+    dispatcher.add_interceptor(loom_studio.StudioInterceptor(URL, enabled=True))
     return dispatcher
 
 
