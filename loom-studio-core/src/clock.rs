@@ -81,11 +81,55 @@ impl Timestamp {
 /// RFC 3339 in UTC with microseconds.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(6));
-        let moment =
-            jiff::Timestamp::from_nanosecond(i128::from(self.0)).map_err(|_| fmt::Error)?;
-        f.write_str(&PRINTER.timestamp_to_string(&moment))
+        let micros = self.as_micros();
+        let (seconds, micros) = (micros.div_euclid(1_000_000), micros.rem_euclid(1_000_000));
+        let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
+        let (year, month, day) = civil(days);
+        let digit = |value: i64, unit: i64| b'0' + (value / unit % 10) as u8;
+        let text = [
+            digit(year, 1_000),
+            digit(year, 100),
+            digit(year, 10),
+            digit(year, 1),
+            b'-',
+            digit(month, 10),
+            digit(month, 1),
+            b'-',
+            digit(day, 10),
+            digit(day, 1),
+            b'T',
+            digit(second, 36_000),
+            digit(second / 3_600, 1),
+            b':',
+            digit(second % 3_600, 600),
+            digit(second / 60 % 60, 1),
+            b':',
+            digit(second % 60, 10),
+            digit(second % 60, 1),
+            b'.',
+            digit(micros, 100_000),
+            digit(micros, 10_000),
+            digit(micros, 1_000),
+            digit(micros, 100),
+            digit(micros, 10),
+            digit(micros, 1),
+            b'Z',
+        ];
+        f.write_str(str::from_utf8(&text).map_err(|_| fmt::Error)?)
     }
+}
+
+/// Year, month and day of a day counted from 1970-01-01 in the Gregorian calendar: years begin in March and come in eras of 400 (H. Hinnant: "chrono-Compatible Low-Level Date Algorithms", `civil_from_days`).
+const fn civil(days: i64) -> (i64, i64, i64) {
+    let days = days + 719_468;
+    let (era, day) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day_of_year = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month + 2) / 5 + 1;
+    let is_next_year = month >= 10;
+    let month = if is_next_year { month - 9 } else { month + 3 };
+    (era * 400 + year + is_next_year as i64, month, day)
 }
 
 /// Tells the time.
@@ -196,6 +240,19 @@ mod tests {
             "9999-12-31T23:59:59Z",
         ] {
             assert_eq!(Timestamp::parse_rfc3339(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn text_is_that_of_the_calendar() {
+        const PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(6));
+        let day = 86_400_000_000_000_i64;
+        let all = (0..80_000).map(|n| (n - 106_000) * day + n * 7_777_777_777);
+        let edges = [i64::MIN, i64::MAX, -1, 0, 1, -999, -1_000, day - 1, -day];
+        for nanos in all.chain((0..26_000).map(|n| n * day - 1)).chain(edges) {
+            let moment = jiff::Timestamp::from_nanosecond(i128::from(nanos)).unwrap();
+            let text = Timestamp::from_nanos(nanos).to_string();
+            assert_eq!(text, PRINTER.timestamp_to_string(&moment), "{nanos}");
         }
     }
 

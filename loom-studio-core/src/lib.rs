@@ -97,8 +97,8 @@ pub use replay::{
 };
 pub use runs::{
     Ambiguities, Attached, Call, CallEnd, CallStatus, Explanation, MAX_POSSIBLE, Parent, PathStep,
-    Possible, Pursuit, Run, RunBounds, RunFailure, RunId, RunLimits, RunList, RunStatus, RunTree,
-    Tokens, Unplaced, Usage, call_tree, call_tree_with, read_records,
+    Possible, Pursuit, Run, RunBounds, RunFacts, RunFailure, RunId, RunLimits, RunList, RunStatus,
+    RunTree, Tokens, Unplaced, Usage, call_tree, call_tree_with, read_records, visit_records,
 };
 pub use sessions::{Session, Sessions};
 pub use store::{

@@ -6,7 +6,7 @@ use imbl::OrdMap;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
-use crate::event::{Event, Outcome, Record};
+use crate::event::{Event, Outcome, Record, kept};
 use crate::ids::Seq;
 use crate::projection::{Checkpoint, Projection};
 use crate::store::Pattern;
@@ -78,7 +78,7 @@ impl Sessions {
     }
 
     fn apply_event(&mut self, event: &Event) {
-        let key = (Arc::clone(event.workspace()), Arc::clone(event.session()));
+        let key = (Arc::clone(event.workspace()), kept(event.session()));
         if let Some(session) = self.by_key.get_mut(&key) {
             count(Arc::make_mut(session), event);
             return;
@@ -87,7 +87,7 @@ impl Sessions {
             self.forget_oldest();
         }
         let mut session = Session {
-            id: Arc::clone(event.session()),
+            id: Arc::clone(&key.1),
             workspace: Arc::clone(event.workspace()),
             first_seq: event.seq(),
             last_seq: event.seq(),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::clock::Timestamp;
-use crate::event::{Event, NodeId, Outcome, Phase, TraceContext};
+use crate::event::{Event, NodeId, Outcome, Phase, TraceContext, kept};
 use crate::ids::Seq;
 
 /// What an event is to the calls.
@@ -17,7 +17,7 @@ pub(crate) enum Role {
     Other,
 }
 
-/// An event without its payload.
+/// An event without its payload; its names as folds keep them.
 #[derive(Debug, Clone)]
 pub(crate) struct Fact {
     pub(crate) seq: Seq,
@@ -47,16 +47,27 @@ impl Fact {
             seq: event.seq(),
             time: event.time(),
             workspace: Arc::clone(event.workspace()),
-            session: Arc::clone(event.session()),
-            id: Arc::clone(event.id()),
-            from: event.from().clone(),
-            to: event.to().cloned(),
+            session: kept(event.session()),
+            id: kept(event.id()),
+            from: event.from().kept(),
+            to: event.to().map(NodeId::kept),
             role,
             trace: event.trace(),
-            causation: event.causation_id().cloned(),
-            request: event.request_id().cloned(),
+            causation: event.causation_id().map(kept),
+            request: event.request_id().map(kept),
             is_blocked: event.phase() == Some(Phase::Blocked),
         }
+    }
+
+    /// Replaces the texts that many events have in common by the copies of them that `share` gives.
+    pub(crate) fn share(&mut self, mut share: impl FnMut(&Arc<str>) -> Arc<str>) {
+        self.workspace = share(&self.workspace);
+        self.session = share(&self.session);
+        self.from = NodeId::from_normalized(share(self.from.as_shared()));
+        self.to = self
+            .to
+            .take()
+            .map(|to| NodeId::from_normalized(share(to.as_shared())));
     }
 
     /// Where it stands among events by their own times; arrival only decides between equal times.

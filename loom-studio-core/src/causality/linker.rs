@@ -110,6 +110,20 @@ pub(crate) fn link(facts: &[&Fact], known: &Known<'_>) -> Linked {
     }
 }
 
+/// Most facts of one id that are looked at. Where there are more, the id decides nothing: else a log of one id would cost the square of its length.
+const MAX_NAMESAKES: usize = 1_024;
+
+/// The facts of a chain, and whether it goes on.
+fn chain(first: Option<&usize>, next: &[Option<usize>]) -> (Vec<usize>, bool) {
+    let step = |index: &usize| next.get(*index).copied().flatten();
+    let mut found: Vec<usize> = std::iter::successors(first.copied(), step)
+        .take(MAX_NAMESAKES + 1)
+        .collect();
+    let is_cut = found.len() > MAX_NAMESAKES;
+    found.truncate(MAX_NAMESAKES);
+    (found, is_cut)
+}
+
 /// The first candidates by seq.
 fn listed(candidates: &[(usize, &Fact)]) -> Candidates {
     let mut events: Vec<Seq> = candidates.iter().map(|(_, fact)| fact.seq).collect();
@@ -121,6 +135,14 @@ fn listed(candidates: &[(usize, &Fact)]) -> Candidates {
     }
 }
 
+/// The first of candidates of which there are more.
+fn some_of(candidates: &[(usize, &Fact)]) -> Candidates {
+    Candidates {
+        is_complete: false,
+        ..listed(candidates)
+    }
+}
+
 struct Linker<'a> {
     facts: &'a [&'a Fact],
     placed: usize,
@@ -129,6 +151,9 @@ struct Linker<'a> {
     by_id: HashMap<(&'a str, &'a str), usize>,
     /// The next fact with the same id.
     next: Vec<Option<usize>>,
+    /// The same by id and addressee.
+    by_addressee: HashMap<(&'a str, &'a str, &'a str), usize>,
+    next_to: Vec<Option<usize>>,
     /// The call with this context and addressee; `None` when there are several.
     by_context: HashMap<(&'a str, TraceId, SpanId, &'a str), Option<usize>>,
 }
@@ -137,11 +162,16 @@ impl<'a> Linker<'a> {
     fn new(facts: &'a [&'a Fact], known: &Known<'_>) -> Self {
         let mut by_id = HashMap::with_capacity(facts.len());
         let mut next = vec![None; facts.len()];
+        let mut by_addressee = HashMap::new();
+        let mut next_to = vec![None; facts.len()];
         let mut by_context = HashMap::new();
         for (index, fact) in facts.iter().enumerate().rev() {
             let earlier = by_id.insert((&*fact.workspace, &*fact.id), index);
             if let Some(slot) = next.get_mut(index) {
                 *slot = earlier;
+            }
+            if let Some((to, slot)) = fact.to.as_ref().zip(next_to.get_mut(index)) {
+                *slot = by_addressee.insert((&*fact.workspace, &*fact.id, to.as_str()), index);
             }
             if let (Some(to), Some(trace), Role::Request) = (&fact.to, fact.trace, fact.role) {
                 by_context
@@ -159,15 +189,25 @@ impl<'a> Linker<'a> {
             ends,
             by_id,
             next,
+            by_addressee,
+            next_to,
             by_context,
         }
     }
 
-    fn with_id(&self, workspace: &str, id: &str) -> impl Iterator<Item = (usize, &'a Fact)> {
-        std::iter::successors(self.by_id.get(&(workspace, id)).copied(), |index| {
-            self.next.get(*index).copied().flatten()
-        })
-        .filter_map(|index| Some((index, *self.facts.get(index)?)))
+    /// The facts with an id, and whether there are more than are looked at.
+    fn with_id(&self, workspace: &str, id: &str) -> (Vec<usize>, bool) {
+        chain(self.by_id.get(&(workspace, id)), &self.next)
+    }
+
+    /// Those of them that are for a node.
+    fn with_id_to(&self, workspace: &str, id: &str, to: &str) -> (Vec<usize>, bool) {
+        chain(self.by_addressee.get(&(workspace, id, to)), &self.next_to)
+    }
+
+    fn facts_of(&self, indices: Vec<usize>) -> Vec<(usize, &'a Fact)> {
+        let fact = |index: usize| Some((index, *self.facts.get(index)?));
+        indices.into_iter().filter_map(fact).collect()
     }
 
     fn set(&mut self, index: usize, place: Place) {
@@ -182,7 +222,13 @@ impl<'a> Linker<'a> {
             let Some(id) = reply.request.as_deref().filter(|_| reply.is_reply()) else {
                 continue;
             };
-            let mut candidates: Vec<_> = self.with_id(&reply.workspace, id).collect();
+            let (candidates, is_cut) = self.with_id_to(&reply.workspace, id, reply.from.as_str());
+            let mut candidates = self.facts_of(candidates);
+            if is_cut {
+                candidates.retain(|(_, request)| request.can_be_answered_by(reply));
+                self.set(index, Place::Unclear(some_of(&candidates)));
+                continue;
+            }
             request_among(reply, &mut candidates);
             match candidates.as_slice() {
                 [] => {}
@@ -285,7 +331,19 @@ impl<'a> Linker<'a> {
 
     /// The event with the id that was named as the cause; the candidates where that can't be decided.
     fn cause(&self, fact: &Fact, id: &Arc<str>) -> Result<Option<usize>, Candidates> {
-        let mut candidates: Vec<_> = self.with_id(&fact.workspace, id).collect();
+        let is_other = |candidates: &[usize]| {
+            let mut facts = candidates.iter().filter_map(|index| self.facts.get(*index));
+            facts.any(|cause| cause.seq != fact.seq)
+        };
+        // Who sent this event was handling the cause, so most likely it was sent to them.
+        let (mut candidates, mut is_cut) = self.with_id_to(&fact.workspace, id, fact.from.as_str());
+        if !is_other(&candidates) {
+            (candidates, is_cut) = self.with_id(&fact.workspace, id);
+        }
+        let mut candidates = self.facts_of(candidates);
+        if is_cut {
+            return Err(some_of(&candidates));
+        }
         cause_among(fact, &mut candidates);
         match candidates.as_slice() {
             [] => Ok(None),

@@ -7,6 +7,7 @@
 mod cloudevents;
 mod envelope;
 mod json;
+mod kept;
 mod node;
 mod observation;
 mod record;
@@ -17,6 +18,7 @@ mod time;
 mod trace;
 
 pub use envelope::Envelope;
+pub(crate) use kept::{MAX_NAME_BYTES, kept};
 pub use node::NodeId;
 pub use observation::{ObservationDraft, Phase};
 pub use record::{Event, EventKey, Observation, Record, Stamps};

@@ -46,6 +46,15 @@ impl NodeId {
         self.0.strip_prefix("/node/").unwrap_or(&self.0)
     }
 
+    /// As folds keep it.
+    pub(crate) fn kept(&self) -> Self {
+        Self(super::kept(&self.0))
+    }
+
+    pub(crate) fn as_shared(&self) -> &Arc<str> {
+        &self.0
+    }
+
     pub(crate) fn from_normalized(id: Arc<str>) -> Self {
         Self(id)
     }

@@ -1,11 +1,12 @@
 //! Where the time of runs went.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 
 use crate::clock::Timestamp;
 use crate::error::Result;
-use crate::event::NodeId;
-use crate::runs::{Pursuit, RunList, RunStatus, RunTree, call_tree, read_records};
+use crate::event::{NodeId, Record};
+use crate::runs::{Pursuit, RunFacts, RunList, RunStatus, RunTree, visit_records};
 use crate::store::EventStore;
 
 /// Runs whose critical paths are looked at.
@@ -116,8 +117,13 @@ pub async fn bottlenecks(
         }
         room -= run.events;
         let members = list.members(workspace, run.id.0);
-        let records = read_records(store, &members).await?;
-        trees.push(call_tree(&records, now));
+        let mut facts = RunFacts::default();
+        let take = |record: &Record| {
+            facts.add(record);
+            ControlFlow::Continue(())
+        };
+        visit_records(store, &members, take).await?;
+        trees.push(facts.tree(now));
     }
     Ok(Bottlenecks {
         runs_left_out: left_out,

@@ -65,7 +65,7 @@ impl Workspace {
             "latency_ms" => nanos = millis(value).or(nanos),
             _ => {}
         });
-        let key = (event.from().clone(), model);
+        let key = (event.from().kept(), model);
         let count = |answers: &mut Answers| {
             answers.count += 1;
             if let Some(nanos) = nanos {

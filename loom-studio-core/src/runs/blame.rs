@@ -159,9 +159,14 @@ pub struct RunFailure {
     pub call: usize,
     /// Whether the root failed; otherwise somebody coped with the error.
     pub is_fatal: bool,
-    /// From the error to the root.
+    /// From the error to the root; at most 1,000 steps, of which the last is the root's.
     pub chain: Vec<Explanation>,
+    /// Steps left out before the last.
+    pub left_out: usize,
 }
+
+/// Most steps of a chain that are told: calls may be nested as deep as a run is long.
+const MAX_CHAIN: usize = 1_000;
 
 /// The failure of the run that `order` lists, callers before callees; `None` when no call failed.
 pub(super) fn failure(calls: &[Call], order: &[usize], root: usize) -> Option<RunFailure> {
@@ -186,7 +191,7 @@ pub(super) fn failure(calls: &[Call], order: &[usize], root: usize) -> Option<Ru
             .filter(|(_, call)| explains_itself(call))
             .min_by_key(|(_, call)| (call.failed_at(), call.request))
     })?;
-    let mut chain = Vec::new();
+    let (mut chain, mut left_out) = (Vec::new(), 0);
     let mut at = Some(blamed);
     while let Some(call) = at.and_then(|index| calls.get(index)) {
         chain.push(ending(call));
@@ -200,12 +205,18 @@ pub(super) fn failure(calls: &[Call], order: &[usize], root: usize) -> Option<Ru
                 event: end.event,
             });
         }
+        // Room for what the next call says: its end, and that nobody heard it.
+        while chain.len() > MAX_CHAIN - 2 && call.parent.call().is_some() {
+            chain.pop();
+            left_out += 1;
+        }
         at = call.parent.call();
     }
     Some(RunFailure {
         call: blamed,
         is_fatal: calls.get(root).is_some_and(|root| root.status.is_failure()),
         chain,
+        left_out,
     })
 }
 

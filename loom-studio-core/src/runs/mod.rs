@@ -3,6 +3,7 @@
 mod blame;
 mod call;
 mod critical_path;
+mod facts;
 mod list;
 mod read;
 mod state;
@@ -17,14 +18,14 @@ use crate::ids::Seq;
 pub use blame::{Explanation, RunFailure};
 pub use call::{Attached, Call, CallEnd, CallStatus, Parent, RunTree, Unplaced};
 pub use critical_path::{PathStep, Pursuit};
+pub use facts::{RunFacts, call_tree, call_tree_with};
 pub(crate) use list::RunMembers;
 pub use list::{
     Ambiguities, MAX_POSSIBLE, Possible, Run, RunBounds, RunLimits, RunList, RunStatus, Usage,
 };
-pub use read::read_records;
+pub use read::{read_records, visit_records};
 pub use tokens::Tokens;
 pub(crate) use tokens::model_name;
-pub use tree::{call_tree, call_tree_with};
 
 /// Names a run: the position of its root request.
 ///

@@ -1,8 +1,15 @@
 //! How a call ended.
 
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
+
 use crate::causality::{CALL_TIMEOUT, Fact, Role};
 use crate::clock::Timestamp;
 use crate::event::{Event, Outcome, members};
+
+/// Prepared once: preparing costs more than searching a short text.
+static ERROR: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"error\""));
 
 /// Nanoseconds a caller waits.
 pub(super) fn timeout_nanos() -> i64 {
@@ -35,7 +42,7 @@ pub(super) fn has_inner_error(event: &Event) -> bool {
     let Some(mut json) = event.data() else {
         return false;
     };
-    if memchr::memmem::find(json.as_bytes(), b"\"error\"").is_none() {
+    if ERROR.find(json.as_bytes()).is_none() {
         return false;
     }
     for depth in 0..MAX_INNER {

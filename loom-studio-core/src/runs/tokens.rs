@@ -1,8 +1,13 @@
 //! Tokens as models report them.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
+
+use memchr::memmem::Finder;
 
 use crate::event::{Event, Outcome, members, text_of};
+
+/// Prepared once: preparing costs more than searching a short text.
+static USAGE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"usage\""));
 
 /// Tokens used; `None` is "not reported", which is not 0.
 ///
@@ -90,7 +95,7 @@ impl Tokens {
             return None;
         }
         let data = event.data()?;
-        memchr::memmem::find(data.as_bytes(), b"usage\"")?;
+        USAGE.find(data.as_bytes())?;
         let (mut usage, mut result) = (None, None);
         let _ = members(data, |name, value| match name {
             "usage" | "token_usage" => usage = Self::read(value).or(usage),

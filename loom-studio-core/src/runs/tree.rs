@@ -1,65 +1,42 @@
 //! Building the call tree of one run.
 
-use std::sync::Arc;
+use hashbrown::HashSet;
 
 use super::blame::failure;
 use super::call::{Attached, Call, CallEnd, CallStatus, Parent, RunTree, Unplaced};
 use super::critical_path::critical_path;
+use super::facts::Said;
 use super::list::Ambiguities;
-use super::state::{deadline, has_inner_error, is_late, timeout_nanos};
+use super::state::{deadline, is_late, timeout_nanos};
 use super::tokens::Tokens;
 use crate::causality::{Fact, Known, Place, Role, Trust, link};
 use crate::clock::Timestamp;
-use crate::event::{Event, Outcome, Phase, Record, Reply};
+use crate::event::Outcome;
 
-/// The longest error text kept.
-const MAX_ERROR_CHARS: usize = 200;
-
-/// Builds the tree of one run from its records, in any order. Calls that have no reply at `now` are running or unanswered.
-///
-/// What its records alone say: calls of other runs don't come into question. [`call_tree_with`] takes those into account.
-///
-/// O(n log n), no recursion: a tree may be as deep as it likes.
-pub fn call_tree(records: &[Record], now: Timestamp) -> RunTree {
-    call_tree_with(records, &Ambiguities::default(), now)
-}
-
-/// As [`call_tree`], with what [`RunList::ambiguities`](super::RunList::ambiguities) knows of members that may belong to calls of other runs: they are shown as ambiguous.
-pub fn call_tree_with(records: &[Record], ambiguities: &Ambiguities, now: Timestamp) -> RunTree {
-    let mut events: Vec<&Arc<Event>> = records.iter().filter_map(Record::as_event).collect();
-    events.sort_by_key(|event| event.seq());
-    events.dedup_by_key(|event| event.seq());
-    let mut facts: Vec<Fact> = events.iter().map(|event| Fact::of(event)).collect();
-    for record in records {
-        if let Record::Observation(observation) = record
-            && observation.phase == Phase::Blocked
-            && let Ok(index) = facts.binary_search_by_key(&observation.of, |fact| fact.seq)
-            && let Some(fact) = facts.get_mut(index)
-        {
-            fact.is_blocked = true;
-        }
-    }
+/// Builds the tree of what was said, by seq and each event once.
+pub(super) fn build(said: &[Said], ambiguities: &Ambiguities, now: Timestamp) -> RunTree {
     let known = Known {
         placed: 0,
         ends: &[],
         is_stating: &|_| false,
         is_unsure: &|_| false,
     };
-    let mut linked = link(&facts.iter().collect::<Vec<_>>(), &known);
+    let facts: Vec<&Fact> = said.iter().map(|said| &said.fact).collect();
+    let mut linked = link(&facts, &known);
     for (seq, candidates) in &ambiguities.members {
         let at = facts.binary_search_by_key(seq, |fact| fact.seq);
         if let Some(place) = at.ok().and_then(|index| linked.places.get_mut(index)) {
             *place = Place::Unclear(candidates.clone());
         }
     }
-    let mut builder = Builder::new(&events, &facts, now);
-    builder.attach(&linked.places, &linked.cut);
+    let cut = linked.cut.into_iter().collect();
+    let mut builder = Builder::new(said, now);
+    builder.attach(linked.places, &cut);
     builder.finish()
 }
 
 struct Builder<'a> {
-    events: &'a [&'a Arc<Event>],
-    facts: &'a [Fact],
+    said: &'a [Said],
     /// Facts by time.
     in_time: Vec<usize>,
     /// For each fact that is a request its call.
@@ -74,13 +51,14 @@ struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
-    fn new(events: &'a [&'a Arc<Event>], facts: &'a [Fact], now: Timestamp) -> Self {
-        let mut in_time: Vec<usize> = (0..facts.len()).collect();
-        in_time.sort_by_key(|index| facts.get(*index).map(Fact::key));
-        let mut call_of = vec![None; facts.len()];
+    fn new(said: &'a [Said], now: Timestamp) -> Self {
+        let fact = |index: usize| said.get(index).map(|said| &said.fact);
+        let mut in_time: Vec<usize> = (0..said.len()).collect();
+        in_time.sort_by_key(|index| fact(*index).map(Fact::key));
+        let mut call_of = vec![None; said.len()];
         let (mut calls, mut request_of) = (Vec::new(), Vec::new());
         for &index in &in_time {
-            let Some(fact) = facts.get(index).filter(|fact| fact.is_request()) else {
+            let Some(fact) = fact(index).filter(|fact| fact.is_request()) else {
                 continue;
             };
             if let (Some(to), Some(slot)) = (&fact.to, call_of.get_mut(index)) {
@@ -107,8 +85,7 @@ impl<'a> Builder<'a> {
             }
         }
         Self {
-            events,
-            facts,
+            said,
             in_time,
             call_of,
             request_of,
@@ -128,23 +105,25 @@ impl<'a> Builder<'a> {
     }
 
     /// Puts every event where it belongs, in the order of time.
-    fn attach(&mut self, places: &[Place], cut: &[usize]) {
+    fn attach(&mut self, mut places: Vec<Place>, cut: &HashSet<usize>) {
+        let said = self.said;
         for index in std::mem::take(&mut self.in_time) {
-            let Some((fact, place)) = self.facts.get(index).zip(places.get(index)) else {
+            let Some((said, place)) = said.get(index).zip(places.get_mut(index)) else {
                 continue;
             };
+            let (fact, place) = (&said.fact, std::mem::take(place));
             match (self.call_at(index), place) {
                 (Some(call), place) => {
                     let parent = match place {
                         Place::In { call, event, trust } => {
-                            self.call_at(*call)
+                            self.call_at(call)
                                 .map_or(Parent::Root, |call| Parent::Call {
                                     call,
-                                    trust: *trust,
-                                    evidence: *event,
+                                    trust,
+                                    evidence: event,
                                 })
                         }
-                        Place::Unclear(candidates) => Parent::Ambiguous(candidates.clone()),
+                        Place::Unclear(candidates) => Parent::Ambiguous(candidates),
                         Place::Nowhere if cut.contains(&index) => Parent::Cycle,
                         Place::Nowhere => Parent::Root,
                     };
@@ -161,16 +140,17 @@ impl<'a> Builder<'a> {
                     }
                 }
                 (None, Place::In { call, trust, .. }) => {
-                    if let Some(call) = self.call_at(*call) {
-                        self.attach_event(index, fact, call, *trust);
+                    if let Some(call) = self.call_at(call) {
+                        self.attach_event(index, said, call, trust);
                     }
                 }
                 (None, place) => {
-                    if let Some(event) = self.events.get(index).filter(|_| !fact.is_reply()) {
-                        self.tree.tokens = Tokens::sum(self.tree.tokens, Tokens::of(event));
+                    if !fact.is_reply() {
+                        self.tree.tokens =
+                            Tokens::sum(self.tree.tokens, said.tokens.as_deref().copied());
                     }
                     let candidates = match place {
-                        Place::Unclear(candidates) => Some(candidates.clone()),
+                        Place::Unclear(candidates) => Some(candidates),
                         _ => None,
                     };
                     self.tree.unplaced.push(Unplaced {
@@ -183,15 +163,16 @@ impl<'a> Builder<'a> {
         self.tree.unplaced.sort_by_key(|unplaced| unplaced.event);
     }
 
-    fn attach_event(&mut self, index: usize, fact: &Fact, to: usize, trust: Trust) {
-        let Some((call, event)) = self.tree.calls.get_mut(to).zip(self.events.get(index)) else {
+    fn attach_event(&mut self, index: usize, said: &Said, to: usize, trust: Trust) {
+        let Some(call) = self.tree.calls.get_mut(to) else {
             return;
         };
+        let fact = &said.fact;
         let attached = Attached {
             event: fact.seq,
             trust,
         };
-        let tokens = Tokens::of(event);
+        let tokens = said.tokens.as_deref().copied();
         // A reply answers this call only if it is from the node that was called.
         if !(fact.is_reply() && fact.from == call.to) {
             call.events.push(attached);
@@ -203,7 +184,7 @@ impl<'a> Builder<'a> {
             return;
         }
         if fact.role == Role::Reply(Outcome::Error)
-            && &**event.kind() == "node.error"
+            && said.is_node_error
             && let Some(has_error) = self.has_error.get_mut(to)
         {
             *has_error = true;
@@ -213,21 +194,11 @@ impl<'a> Builder<'a> {
             call.tokens = call.tokens.or(tokens);
             return;
         }
-        let error = event
-            .data()
-            .and_then(|data| Reply::read(event.kind(), data).error)
-            .filter(|text| !text.is_empty())
-            .map(|text| {
-                text.chars()
-                    .take(MAX_ERROR_CHARS)
-                    .collect::<String>()
-                    .into()
-            });
         call.end = Some(CallEnd {
             event: fact.seq,
             time: fact.time,
             trust,
-            error,
+            error: said.error.clone(),
         });
         call.tokens = tokens;
         if let Some(end) = self.end_of.get_mut(to) {
@@ -278,15 +249,16 @@ impl<'a> Builder<'a> {
     fn set_times(&mut self, index: usize) {
         let request = self.request_of.get(index).copied();
         let is_blocked = request
-            .and_then(|request| self.facts.get(request))
-            .is_some_and(|fact| fact.is_blocked);
+            .and_then(|request| self.said.get(request))
+            .is_some_and(|said| said.fact.is_blocked);
         let has_error = self.has_error.get(index).copied().unwrap_or_default();
         let end_fact = self
             .end_of
             .get(index)
             .copied()
             .flatten()
-            .and_then(|end| self.facts.get(end));
+            .and_then(|end| self.said.get(end))
+            .map(|said| &said.fact);
         let Some(call) = self.tree.calls.get(index) else {
             return;
         };
@@ -371,8 +343,8 @@ impl<'a> Builder<'a> {
                 .get(index)
                 .copied()
                 .flatten()
-                .and_then(|end| self.events.get(end))
-                .is_some_and(|event| has_inner_error(event));
+                .and_then(|end| self.said.get(end))
+                .is_some_and(|said| said.has_inner_error);
         if let Some(failed) = failed_beneath.get_mut(index) {
             *failed = is_failed_beneath;
         }

@@ -2,10 +2,24 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
+
+use memchr::memmem::Finder;
 
 use crate::event::{NodeId, members};
 use crate::ids::Seq;
+
+/// Prepared once: preparing costs more than searching a short text.
+static ARGUMENTS: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"arguments\""));
+
+/// One of these is in every answer that says what its sender is.
+static MARKS: LazyLock<[Finder<'static>; 3]> = LazyLock::new(|| {
+    [
+        Finder::new(b"\"routed_to\""),
+        Finder::new(b"\"final_output\""),
+        Finder::new(b"\"iterations\""),
+    ]
+});
 
 /// What a node is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
@@ -120,7 +134,7 @@ pub(super) fn by_address(id: &NodeId) -> Option<NodeType> {
 
 /// Whether a request's `data` hands arguments to the node it is for.
 pub(super) fn has_arguments(data: &str) -> bool {
-    if memchr::memmem::find(data.as_bytes(), b"\"arguments\"").is_none() {
+    if ARGUMENTS.find(data.as_bytes()).is_none() {
         return false;
     }
     let mut found = false;
@@ -134,6 +148,13 @@ pub(super) fn has_arguments(data: &str) -> bool {
 
 /// What a reply's `data` says of the node that sent it.
 pub(super) fn by_answer(data: &str) -> Option<(NodeType, Rule)> {
+    // Most replies say nothing of it: three searches cost less than reading them.
+    if MARKS
+        .iter()
+        .all(|mark| mark.find(data.as_bytes()).is_none())
+    {
+        return None;
+    }
     let mut result = "";
     let _ = members(data, |name, value| {
         if name == "result" {
@@ -169,6 +190,9 @@ pub(super) fn by_answer(data: &str) -> Option<(NodeType, Rule)> {
     }
 }
 
+/// The longest name, role or type that a node can register with; the rest is cut off.
+const MAX_TEXT_CHARS: usize = 200;
+
 /// What a `kernel.node.register` event says.
 #[derive(Debug, Default)]
 pub(super) struct Registration {
@@ -189,11 +213,13 @@ impl Registration {
                 .filter_map(|name| members.get(name)?.as_str());
             values.find(|text| !text.is_empty())
         };
+        let short = |text: &str| text.chars().take(MAX_TEXT_CHARS).collect::<String>();
         Self {
             node: text(["node_id", "id", "source"]).map(NodeId::new),
-            kind: text(["node_type", "type", "kind"]).map(NodeType::from_registered),
-            name: text(["name", "display_name", "title"]).map(Into::into),
-            role: text(["role", "role", "role"]).map(Into::into),
+            kind: text(["node_type", "type", "kind"])
+                .map(|kind| NodeType::from_registered(&short(kind))),
+            name: text(["name", "display_name", "title"]).map(|name| short(name).into()),
+            role: text(["role", "role", "role"]).map(|role| short(role).into()),
         }
     }
 }

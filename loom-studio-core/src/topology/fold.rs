@@ -9,7 +9,9 @@ use super::calls::{Answer, Calls, OpenCall, Requested, is_too_late};
 use super::classify::{Registration, by_answer, has_arguments};
 use super::state::{EdgeState, MAX_REASON_CHARS, NodeState};
 use super::{NodeType, Rule};
-use crate::event::{Event, NodeId, Observation, Outcome, Phase, Record, Reply};
+use crate::event::{
+    Event, MAX_NAME_BYTES, NodeId, Observation, Outcome, Phase, Record, Reply, kept,
+};
 use crate::ids::Seq;
 use crate::projection::Projection;
 
@@ -19,9 +21,14 @@ const MAX_EDGES: usize = 100_000;
 /// Bytes of JSON that all nodes together may have registered with. What comes beyond that isn't kept.
 const MAX_METADATA_BYTES: usize = 16 << 20;
 
+/// Whether a node's id is one that is kept: the others together could be of any size.
+fn is_short(id: &NodeId) -> bool {
+    id.as_str().len() <= MAX_NAME_BYTES
+}
+
 /// Infers the graph from what nodes say to each other. Calling others in sequence proves nothing about a node.
 ///
-/// It keeps at most 100,000 nodes and as many edges. An event that would need more is counted in [`Topology::left_out`](super::Topology::left_out), and changes nothing else about the node or edge there is no room for.
+/// It keeps at most 100,000 nodes and as many edges, none of them of an id of more than 1,024 bytes. An event that would need more is counted in [`Topology::left_out`](super::Topology::left_out), and changes nothing else about the node or edge there is no room for.
 ///
 /// Its maps are persistent (imbl's B-trees), so a clone costs a few reference counts, and the first change of an entry after that copies its path.
 #[derive(Debug, Clone, Default)]
@@ -44,7 +51,7 @@ impl CausalTopology {
         };
         if let Some(node) = self.nodes.get_mut(id) {
             seen(Arc::make_mut(node));
-        } else if self.nodes.len() < MAX_NODES {
+        } else if self.nodes.len() < MAX_NODES && is_short(id) {
             let mut node = NodeState::new(id, event.seq());
             seen(&mut node);
             self.nodes.insert(id.clone(), Arc::new(node));
@@ -63,7 +70,7 @@ impl CausalTopology {
         let key = (from.clone(), to.clone());
         if let Some(edge) = self.edges.get_mut(&key) {
             change(Arc::make_mut(edge));
-        } else if self.edges.len() < MAX_EDGES {
+        } else if self.edges.len() < MAX_EDGES && is_short(from) && is_short(to) {
             let mut edge = EdgeState::default();
             change(&mut edge);
             self.edges.insert(key, Arc::new(edge));
@@ -144,7 +151,9 @@ impl CausalTopology {
 
     fn request(&mut self, event: &Event) {
         let Some(to) = event.to() else { return };
-        if event.phase() == Some(Phase::Blocked) {
+        // There is no such node, and no reply leads back here.
+        let is_kept = is_short(event.from()) && is_short(to);
+        if event.phase() == Some(Phase::Blocked) || !is_kept {
             return;
         }
         let call = OpenCall {
@@ -154,7 +163,7 @@ impl CausalTopology {
             time: event.time(),
             has_arguments: event.data().is_some_and(has_arguments),
         };
-        match self.calls.request(event.id(), call) {
+        match self.calls.request(&kept(event.id()), call) {
             Requested::Answered(call, answer) => self.end_call(&call, answer),
             Requested::Open {
                 given_up: Some(call),
@@ -178,16 +187,19 @@ impl CausalTopology {
             let text: String = text.chars().take(MAX_REASON_CHARS).collect();
             Arc::<str>::from(text)
         });
+        if !is_short(event.from()) {
+            return;
+        }
         let answer = Answer {
             by: event.from().clone(),
-            to: event.to().cloned(),
+            to: event.to().map(NodeId::kept),
             seq: event.seq(),
             time: event.time(),
             failure,
         };
         match event.request_id() {
             Some(request_id) => {
-                if let Some((call, answer)) = self.calls.answer(request_id, answer) {
+                if let Some((call, answer)) = self.calls.answer(&kept(request_id), answer) {
                     self.end_call(&call, answer);
                 }
             }

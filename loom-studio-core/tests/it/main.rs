@@ -17,6 +17,7 @@ mod format;
 #[cfg(feature = "file")]
 mod fuzzed;
 mod history;
+mod hostile;
 #[cfg(feature = "file")]
 mod kill;
 mod laws;

@@ -20,7 +20,7 @@ impl RunList {
         };
         let view = self.view();
         let open = view.calls.values().filter(is_open);
-        open.map(|call| (call.fact.clone(), call.last_reply))
+        open.map(|call| (Fact::clone(&call.fact), call.last_reply))
             .collect()
     }
 

@@ -242,7 +242,7 @@ impl RunList {
     }
 
     /// Keeps every collection within its limit.
-    pub(super) fn forget(&mut self, waiting: &[Fresh]) {
+    pub(super) fn forget(&mut self, waiting: &[&Fresh]) {
         self.let_calls_go(waiting);
         // Calls that go on are needed whatever their age, and there is a limit to them.
         let many = self.calls.len().saturating_sub(self.limits.calls);
@@ -294,8 +294,8 @@ impl RunList {
     }
 
     /// Lets go of calls that are over for all that will come, and of the oldest of sessions that have too many.
-    fn let_calls_go(&mut self, waiting: &[Fresh]) {
-        let horizons = Horizons::of(waiting.iter());
+    fn let_calls_go(&mut self, waiting: &[&Fresh]) {
+        let horizons = Horizons::of(waiting.iter().copied());
         let mut kept: HashMap<SessionKey, (Option<Timestamp>, Vec<u64>)> = HashMap::new();
         let mut gone: Vec<u64> = Vec::new();
         for seq in &self.open {

@@ -190,7 +190,7 @@ pub struct RunBounds {
 /// An event that is not placed yet.
 #[derive(Debug, Clone)]
 struct Fresh {
-    fact: Fact,
+    fact: Arc<Fact>,
     tokens: Option<Tokens>,
     /// The model that used them.
     model: Option<Arc<str>>,
@@ -226,7 +226,7 @@ struct End {
 /// A placed call.
 #[derive(Debug, Clone)]
 struct Settled {
-    fact: Fact,
+    fact: Arc<Fact>,
     run: u64,
     parent: Option<u64>,
     /// The first reply and the time of the last.
@@ -424,7 +424,7 @@ impl Projection for RunList {
         self.through = record.seq();
         match record {
             Record::Event(event) => {
-                let fact = Fact::of(event);
+                let fact = Arc::new(Fact::of(event));
                 let tokens = Tokens::of(event);
                 self.fresh.push_back(Fresh {
                     model: tokens.and_then(|_| Tokens::model_of(event)),
@@ -445,7 +445,7 @@ impl Projection for RunList {
                     .fresh
                     .binary_search_by_key(&observation.of, |fresh| fresh.fact.seq);
                 if let Some(fresh) = at.ok().and_then(|index| self.fresh.get_mut(index)) {
-                    fresh.fact.is_blocked = true;
+                    Arc::make_mut(&mut fresh.fact).is_blocked = true;
                     fresh.blocked_by = Some(observation.seq);
                 }
             }

@@ -358,7 +358,7 @@ impl Known {
 
     fn fresh(&self, saved: &SavedFresh) -> Option<Fresh> {
         Some(Fresh {
-            fact: self.fact(&saved.fact)?,
+            fact: Arc::new(self.fact(&saved.fact)?),
             tokens: saved.tokens.map(Tokens::of_figures),
             model: match saved.model {
                 Some(model) => Some(self.text(model)?),
@@ -372,7 +372,7 @@ impl Known {
 
     fn call(&self, saved: &SavedCall) -> Option<Settled> {
         Some(Settled {
-            fact: self.fact(&saved.fact)?,
+            fact: Arc::new(self.fact(&saved.fact)?),
             run: saved.run,
             parent: saved.parent,
             end: saved.end,

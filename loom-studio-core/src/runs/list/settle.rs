@@ -16,6 +16,8 @@ use crate::runs::Tokens;
 
 /// Most calls of one id or one trace context that are looked at.
 const MAX_NAMESAKES: usize = MAX_CANDIDATES;
+/// Most events of one id that have been waiting for one event. What is beyond waits on.
+const MAX_WANTING: usize = 1_024;
 /// Rounds in which calls of unclear parents may join the run of all candidates.
 const MAX_ROUNDS: usize = 8;
 
@@ -28,6 +30,8 @@ struct Step {
     /// How many of the fresh are placed for good.
     count: usize,
     linked: Linked,
+    /// The requests whose link was cut.
+    cut: HashSet<usize>,
     groups: Groups,
     run_of: HashMap<usize, u64>,
     with_calls: HashSet<usize>,
@@ -64,7 +68,9 @@ fn merged(left: Option<End>, right: Option<End>) -> Option<End> {
 impl RunList {
     /// Places the oldest `count` fresh events for good, in the light of all others.
     pub(super) fn settle(&mut self, count: usize) {
-        let fresh: Vec<Fresh> = std::mem::take(&mut self.fresh).into_iter().collect();
+        // Read where they are: states that were left behind share them, so to take them out would copy each.
+        let all = std::mem::take(&mut self.fresh);
+        let fresh: Vec<&Fresh> = all.iter().collect();
         let mut step = self.linked(&fresh, count);
         for (index, run) in step.past.clone().into_iter().enumerate() {
             if let Some(run) = self.calls.get(&run).map(|call| call.run) {
@@ -73,7 +79,7 @@ impl RunList {
             }
         }
         let mut reported: Vec<(Timestamp, Seq, usize)> = Vec::new();
-        for (index, fresh) in fresh.iter().enumerate().take(count) {
+        for (index, fresh) in fresh.iter().copied().enumerate().take(count) {
             self.place(&mut step, index, fresh);
             if fresh.tokens.is_some() {
                 let (time, seq) = fresh.fact.key();
@@ -88,24 +94,32 @@ impl RunList {
         }
         reported.sort_unstable();
         for (.., index) in reported {
-            if let Some(fresh) = fresh.get(index) {
+            if let Some(fresh) = fresh.get(index).copied() {
                 self.add_tokens(&mut step, index, fresh);
             }
         }
         let (placed, waiting) = fresh.split_at(count.min(fresh.len()));
-        self.note_sessions(placed.iter());
+        self.note_sessions(placed.iter().copied());
         self.forget(waiting);
-        self.fresh = fresh.into_iter().skip(count).collect();
+        self.fresh = waiting.iter().copied().cloned().collect();
     }
 
     /// Links all fresh events with each other and with the calls they may belong to.
-    fn linked(&self, fresh: &[Fresh], count: usize) -> Step {
+    fn linked(&self, fresh: &[&Fresh], count: usize) -> Step {
         let mut past: BTreeSet<u64> = self.open.iter().copied().collect();
         let mut add = |set: &imbl::OrdSet<(u64, u64)>, key: u64| {
-            let found = set.range((key, 0)..=(key, u64::MAX));
-            past.extend(found.map(|(_, seq)| *seq).take(MAX_NAMESAKES));
+            // Most keys have no entry: one look-up says so, a range takes two.
+            let mut at = (key, 0);
+            for _ in 0..MAX_NAMESAKES {
+                let Some((found, seq)) = set.get_next(&at).filter(|(found, _)| *found == key)
+                else {
+                    break;
+                };
+                past.insert(*seq);
+                at = (*found, seq.saturating_add(1));
+            }
         };
-        for Fresh { fact, .. } in fresh {
+        for fact in fresh.iter().map(|fresh| &fresh.fact) {
             for id in [&fact.causation, &fact.request].into_iter().flatten() {
                 add(&self.ids, hash(&[&fact.workspace, id]));
             }
@@ -118,11 +132,11 @@ impl RunList {
         let ends: Vec<Option<Timestamp>> = calls.iter().map(|call| call.last_reply).collect();
         let facts: Vec<&Fact> = calls
             .iter()
-            .map(|call| &call.fact)
-            .chain(fresh.iter().map(|fresh| &fresh.fact))
+            .map(|call| &*call.fact)
+            .chain(fresh.iter().map(|fresh| &*fresh.fact))
             .collect();
         let mut stating: HashMap<(&str, &str), bool> = HashMap::new();
-        for Fresh { fact, .. } in fresh {
+        for fact in fresh.iter().map(|fresh| &fresh.fact) {
             stating
                 .entry((&fact.workspace, &fact.session))
                 .or_insert_with_key(|(workspace, session)| {
@@ -164,6 +178,7 @@ impl RunList {
             seqs: facts.iter().map(|fact| fact.seq.0).collect(),
             past,
             count,
+            cut: linked.cut.iter().copied().collect(),
             linked,
             groups,
             run_of: HashMap::new(),
@@ -187,7 +202,7 @@ impl RunList {
         let fact = &fresh.fact;
         let place = step.linked.places.get(index).cloned().unwrap_or_default();
         let group = step.groups.of(index);
-        let is_cut = step.linked.cut.contains(&index);
+        let is_cut = step.cut.contains(&index);
         let is_dangling = place == Place::Nowhere
             && !is_cut
             && (fact.causation.is_some() || (fact.is_reply() && fact.request.is_some()));
@@ -266,7 +281,14 @@ impl RunList {
         }
     }
 
-    fn open_call(&mut self, step: &Step, fact: &Fact, place: &Place, run: u64, end: Option<End>) {
+    fn open_call(
+        &mut self,
+        step: &Step,
+        fact: &Arc<Fact>,
+        place: &Place,
+        run: u64,
+        end: Option<End>,
+    ) {
         let parent = place.call().and_then(|call| Some((call, step.seq(call)?)));
         match parent {
             Some((call, seq)) if step.is_pending(call) => self.await_call(seq, run, None),
@@ -288,7 +310,7 @@ impl RunList {
             self.open.insert(seq);
         }
         let call = Settled {
-            fact: fact.clone(),
+            fact: Arc::clone(fact),
             run,
             parent: parent.map(|(_, seq)| seq),
             end,
@@ -361,6 +383,7 @@ impl RunList {
             .range((id, 0)..=(id, u64::MAX))
             .filter(|(key, wanting)| key.1 != fact.seq.0 && is_meant(wanting))
             .map(|(key, _)| *key)
+            .take(MAX_WANTING)
             .collect();
         keys.into_iter()
             .filter_map(|key| Some((Seq(key.1), self.wanted.remove(&key)?)))
