@@ -4,7 +4,8 @@ use bytes::Bytes;
 use loom_studio_core::{Error, ErrorKind, Export, ExportFormat, Result, RunsAt};
 use tokio::sync::Semaphore;
 
-use crate::runs::{AsOf, aside};
+use crate::dear::aside;
+use crate::runs::AsOf;
 
 /// Tables and traces that are worked on at a time, a piece each. Each holds a thread for blocking work meanwhile.
 static WORKING: Semaphore = Semaphore::const_new(2);

@@ -7,11 +7,15 @@ pub mod protocol;
 #[cfg(feature = "http")]
 pub mod cli;
 #[cfg(feature = "http")]
+mod dear;
+#[cfg(feature = "http")]
 mod dto;
 #[cfg(feature = "http")]
 mod error;
 #[cfg(feature = "http")]
 mod exports;
+#[cfg(feature = "http")]
+mod figures;
 #[cfg(feature = "http")]
 mod hosted;
 #[cfg(feature = "http")]

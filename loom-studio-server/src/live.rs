@@ -1,19 +1,29 @@
 //! The projections along the log.
 
+mod lanes;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::http::StatusCode;
 use loom_studio_core::{
-    CheckpointStore, Clock, Delivery, EventFilter, EventStore, Followed, History, HistoryOptions,
-    Memories, Metrics, RunList, Seq, Session, Sessions, StartAt, Timestamp, Topologies, Topology,
+    CheckpointStore, Clock, EventFilter, EventStore, Followed, History, HistoryOptions, Memories,
+    Metrics, RunList, Seq, Session, Sessions, Timestamp, Topologies, Topology,
 };
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::dear::aside;
 use crate::error::ApiError;
 
+pub(crate) use lanes::{Lane, LaneState};
+
+/// The places of the lanes.
+const GRAPH: usize = 0;
+const MEMORIES: usize = 1;
+const RUNS: usize = 2;
 /// Records applied in one step.
 const STEP: usize = 1024;
 /// States kept for the ranges that replay sessions travel in: about 50 MB where they are large (a thousand nodes that all change).
@@ -35,12 +45,8 @@ pub(crate) struct Live {
     /// All of the above, fed by one subscription.
     histories: Vec<Arc<dyn Followed>>,
     graphs: Mutex<HashMap<Arc<str>, Made>>,
-    /// As far as topology, sessions, memories and metrics are.
-    through: watch::Sender<Seq>,
-    /// As far as the runs are. They come last: placing events takes a while now and then, and nobody else waits for it.
-    runs_through: watch::Sender<Seq>,
-    /// Cancelled when the folds have failed.
-    failed: CancellationToken,
+    /// The same by how they go on together.
+    lanes: [Arc<Lane>; 3],
     clock: Arc<dyn Clock>,
 }
 
@@ -100,26 +106,31 @@ impl Live {
             RunList::default(),
         );
         let runs = Arc::new(runs.await?);
-        let quick: Vec<Arc<dyn Followed>> = vec![
-            topologies.clone(),
-            sessions.clone(),
-            memories.clone(),
-            metrics.clone(),
+        let lanes = [
+            Lane::new(
+                "graph",
+                false,
+                vec![topologies.clone(), sessions.clone(), metrics.clone()],
+            ),
+            Lane::new("memories", false, vec![memories.clone()]),
+            // Placing events takes a while now and then.
+            Lane::new("runs", true, vec![runs.clone()]),
         ];
-        let start = oldest(&quick);
-        let mut histories = quick;
-        histories.push(runs.clone());
         Ok(Self {
+            histories: vec![
+                topologies.clone(),
+                sessions.clone(),
+                memories.clone(),
+                metrics.clone(),
+                runs.clone(),
+            ],
             topologies,
             sessions,
             memories,
             metrics,
-            runs_through: watch::Sender::new(runs.position()),
             runs,
-            histories,
+            lanes,
             graphs: Mutex::default(),
-            through: watch::Sender::new(start),
-            failed: CancellationToken::new(),
             clock,
         })
     }
@@ -129,40 +140,20 @@ impl Live {
         self.histories.clone()
     }
 
-    /// Follows the log until told to stop. If that fails, whoever waits for the folds is told.
+    /// Follows the log until told to stop. A store that fails is tried again; a lane whose fold breaks stands still, and whoever waits for it is told.
     pub(crate) async fn run(
-        &self,
-        store: &dyn EventStore,
+        self: &Arc<Self>,
+        store: &Arc<dyn EventStore>,
         stop: CancellationToken,
-    ) -> loom_studio_core::Result<()> {
-        // A panic in a fold counts as a failure too.
-        let failed = self.failed.clone().drop_guard();
-        let result = self.follow(store, stop).await;
-        match &result {
-            Ok(()) => drop(failed.disarm()),
-            Err(error) => tracing::error!(%error, "the live views failed and stand still"),
+    ) {
+        let steps = watch::Sender::new(None);
+        let mut following = JoinSet::new();
+        for lane in &self.lanes {
+            following.spawn(Arc::clone(lane).follow(Arc::clone(store), steps.subscribe()));
         }
-        result
-    }
-
-    async fn follow(
-        &self,
-        store: &dyn EventStore,
-        stop: CancellationToken,
-    ) -> loom_studio_core::Result<()> {
-        let after = StartAt::After {
-            seq: oldest(&self.histories),
-            epoch: store.epoch(),
-        };
-        let mut subscription = store.subscribe(after, EventFilter::default()).await?;
         let saving = TaskTracker::new();
         let mut noted = 0;
-        loop {
-            let delivery = tokio::select! {
-                () = stop.cancelled() => break,
-                delivery = subscription.next(STEP) => delivery?,
-            };
-            self.take(delivery).await;
+        let read = || {
             // One write at a time; what comes due meanwhile waits, and the newest few of it are kept.
             if saving.is_empty() && self.histories.iter().any(|history| history.is_due()) {
                 noted = self.say_notes(noted);
@@ -173,34 +164,17 @@ impl Live {
                     }
                 });
             }
-            tokio::task::yield_now().await;
+        };
+        // It drops its end of the steps, which ends the lanes.
+        lanes::read(&**store, &self.lanes, steps, &stop, read).await;
+        while let Some(ended) = following.join_next().await {
+            if let Err(error) = ended {
+                tracing::error!(%error, "a live view broke and stood still");
+            }
         }
         saving.close();
         saving.wait().await;
         self.say_notes(noted);
-        Ok(())
-    }
-
-    async fn take(&self, delivery: Delivery) {
-        self.topologies.follow(&delivery);
-        self.sessions.follow(&delivery);
-        self.memories.follow(&delivery);
-        self.metrics.follow(&delivery);
-        let reached = delivery.through;
-        let go_on = |through: &mut Seq| {
-            let is_on = *through < reached;
-            *through = reached.max(*through);
-            is_on
-        };
-        self.through.send_if_modified(go_on);
-        let runs = Arc::clone(&self.runs);
-        let taken = tokio::task::spawn_blocking(move || runs.follow(&delivery)).await;
-        if let Err(error) = taken
-            && error.is_panic()
-        {
-            std::panic::resume_unwind(error.into_panic());
-        }
-        self.runs_through.send_if_modified(go_on);
     }
 
     /// Logs what the histories noted since, and returns how much it was in all.
@@ -216,52 +190,75 @@ impl Live {
         count
     }
 
-    /// The position the graph and the sessions have reached.
+    /// The position the graph, the sessions and the figures have reached.
     pub(crate) fn through(&self) -> Seq {
-        *self.through.borrow()
+        self.lanes[GRAPH].through()
     }
 
-    /// Returns once the graph and the sessions have reached a position.
+    /// Returns once the graph, the sessions, the figures and the memories have reached a position.
     ///
     /// # Errors
-    /// When the folds have failed and never will.
+    /// When a fold among them has broken and never will, or the store can't be read for them.
     pub(crate) async fn reach(&self, seq: Seq) -> Result<(), ApiError> {
-        self.reached(&self.through, seq).await
+        self.reached(GRAPH, seq).await?;
+        self.reached(MEMORIES, seq).await
     }
 
     /// As [`reach`](Self::reach), for the runs.
     pub(crate) async fn reach_runs(&self, seq: Seq) -> Result<(), ApiError> {
-        self.reached(&self.runs_through, seq).await
+        self.reached(RUNS, seq).await
     }
 
-    async fn reached(&self, through: &watch::Sender<Seq>, seq: Seq) -> Result<(), ApiError> {
-        let mut through = through.subscribe();
-        tokio::select! {
+    async fn reached(&self, lane: usize, seq: Seq) -> Result<(), ApiError> {
+        let lane = &self.lanes[lane];
+        let has_reached = tokio::select! {
             biased;
-            // The sender lives as long as `self`, so waiting can't fail.
-            _ = through.wait_for(|through| *through >= seq) => Ok(()),
-            () = self.failed.cancelled() => {
-                let detail = "the live views failed; the server's log says why";
-                Err(ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "views_failed", detail))
+            has_reached = lane.reach(seq) => has_reached,
+            () = lane.in_trouble() => {
+                let detail = "the log can't be read for the live views; it is tried again";
+                let status = StatusCode::SERVICE_UNAVAILABLE;
+                return Err(ApiError::new(status, "views_retrying", detail));
             }
+        };
+        if has_reached {
+            return Ok(());
         }
+        let detail = "the live views failed; the server's log says why";
+        Err(ApiError::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "views_failed",
+            detail,
+        ))
+    }
+
+    /// The folds by how they go on together.
+    pub(crate) fn lanes(&self) -> &[Arc<Lane>] {
+        &self.lanes
     }
 
     /// The graph of a workspace now. Shared by all who ask for the same moment.
-    pub(crate) fn topology(&self, workspace: &Arc<str>) -> Arc<Topology> {
+    ///
+    /// # Errors
+    /// `Closed` when the server is shutting down.
+    pub(crate) async fn topology(
+        &self,
+        workspace: &Arc<str>,
+    ) -> loom_studio_core::Result<Arc<Topology>> {
         let now = self.clock.now();
         let through = self.through();
         if let Some((made, graph)) = lock(&self.graphs).get(workspace)
             && graph.at == through
             && (0..MAX_AGE_NANOS).contains(&now.nanos_since(*made))
         {
-            return Arc::clone(graph);
+            return Ok(Arc::clone(graph));
         }
-        let graph = Arc::new(self.topologies.head().topology(workspace, now));
+        let topologies = Arc::clone(&self.topologies);
+        let of = Arc::clone(workspace);
+        let graph = Arc::new(aside(move || topologies.head().topology(&of, now)).await?);
         if !graph.nodes.is_empty() {
             lock(&self.graphs).insert(Arc::clone(workspace), (now, Arc::clone(&graph)));
         }
-        graph
+        Ok(graph)
     }
 
     /// The sessions of a workspace, and the position they are as of.
@@ -270,10 +267,4 @@ impl Live {
         let sessions = self.sessions.head();
         (sessions.of_workspace(workspace), sessions.through())
     }
-}
-
-/// The position of the history farthest behind.
-fn oldest(histories: &[Arc<dyn Followed>]) -> Seq {
-    let positions = histories.iter().map(|history| history.position());
-    positions.min().unwrap_or_default()
 }

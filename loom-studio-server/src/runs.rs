@@ -1,19 +1,21 @@
 //! Which runs there are and what happened in one, for the routes and the command line.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use loom_studio_core::{
     Ambiguities, CallStatus, Candidates, Error, ErrorKind, Event, EventStore, History, Links,
-    Pattern, Placement, Projection as _, Result, Run, RunList, RunTree, Seq, StoredRecord,
-    Timestamp, TraceId, call_tree_with, placement, read_records,
+    Pattern, Placement, Projection as _, Record, Result, Run, RunFacts, RunList, RunTree, Seq,
+    StoredRecord, Timestamp, TraceId, placement, visit_records,
 };
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::Semaphore;
 
-use crate::dto::runs::{RunDetail, RunDto, RunsPage};
+use crate::dear::{Dear, aside, written};
+use crate::dto::runs::{Part, RunDetail, RunDto, RunsPage};
 
-/// Records of the largest run whose tree is built: its answer is some hundred bytes for each.
-pub(crate) const MAX_TREE_RECORDS: usize = 250_000;
+/// What a tree needs of the records of a run, at most; ids may be long.
+const MAX_TREE_BYTES: usize = 256 << 20;
 /// Trees kept.
 const KEPT: usize = 2;
 /// Statuses change with time alone: a tree with open calls is built anew when it is this old.
@@ -55,17 +57,6 @@ pub(crate) struct Found {
     pub(crate) run: Run,
     pub(crate) members: Vec<Seq>,
     pub(crate) ambiguities: Ambiguities,
-}
-
-/// Runs a computation where it may take a while.
-pub(crate) async fn aside<T: Send + 'static>(
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T> {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.map_err(|error| match error.try_into_panic() {
-        Ok(panic) => std::panic::resume_unwind(panic),
-        Err(_) => Error::new(ErrorKind::Closed, "the server is shutting down"),
-    })
 }
 
 /// Lists of the past that are folded at a time. Each holds a thread for blocking work while it waits for others of them, so there must be far fewer than threads.
@@ -269,16 +260,22 @@ impl Question {
     }
 }
 
-/// A tree, and how many records of its run are deleted.
+/// A tree, and what it is not made of.
 #[derive(Debug)]
-pub(crate) struct Tree {
+pub(crate) struct Built {
     pub(crate) tree: RunTree,
+    /// Records of the run that are deleted.
     pub(crate) deleted: u64,
+    /// Records behind those that were read.
+    pub(crate) unread: u64,
 }
 
 /// Builds trees, one at a time, and keeps the last.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Trees {
+    dear: Dear,
+    /// Records of a run that its tree is built of at most.
+    max_records: usize,
     kept: Arc<Mutex<VecDeque<Kept>>>,
 }
 
@@ -287,7 +284,7 @@ struct Kept {
     members: Vec<Seq>,
     ambiguous: Vec<(Seq, Candidates)>,
     now: Timestamp,
-    tree: Arc<Tree>,
+    tree: Arc<Built>,
 }
 
 impl Kept {
@@ -304,85 +301,144 @@ impl Kept {
 }
 
 impl Trees {
-    /// The tree of a run.
+    /// None yet. They are built in this turn, each of at most so many records.
+    pub(crate) fn new(dear: Dear, max_records: usize) -> Self {
+        Self {
+            dear,
+            max_records,
+            kept: Arc::default(),
+        }
+    }
+
+    /// The tree of a run. Of one that is too large it is the tree of its first records, as of the last of them.
     ///
     /// # Errors
-    /// `Gone` when all its records are deleted, `Invalid` when it has more than [`MAX_TREE_RECORDS`]; as the store's reads.
+    /// `Gone` when all its records are deleted; as the store's reads.
     pub(crate) async fn of(
         &self,
-        store: &dyn EventStore,
+        store: &Arc<dyn EventStore>,
         found: &Found,
         now: Timestamp,
-    ) -> Result<Arc<Tree>> {
-        let (members, ambiguous) = (found.members.as_slice(), &found.ambiguities.members);
-        if members.len() > MAX_TREE_RECORDS {
-            return Err(Error::new(
-                ErrorKind::Invalid,
-                format!(
-                    "the run has {} records; trees are built of at most {MAX_TREE_RECORDS}",
-                    members.len()
-                ),
-            ));
-        }
+    ) -> Result<Arc<Built>> {
+        let (members, ambiguities) = (&found.members, &found.ambiguities);
         let first = store.stats().await?.first_seq;
         let deleted = members.partition_point(|seq| *seq < first);
         if deleted == members.len() {
             let message = "the events of the run were deleted by retention";
             return Err(Error::new(ErrorKind::Gone, message));
         }
-        let mut kept = Arc::clone(&self.kept).lock_owned().await;
-        let known = kept.iter().position(|kept| {
-            kept.tree.deleted == deleted as u64
-                && kept.members == members
-                && kept.ambiguous == *ambiguous
-                && kept.holds_at(now)
-        });
-        if let Some(known) = known.and_then(|index| kept.remove(index)) {
-            let tree = Arc::clone(&known.tree);
-            kept.push_back(known);
+        if let Some(tree) = known(&self.kept, members, &ambiguities.members, deleted, now) {
             return Ok(tree);
         }
-        let records = read_records(store, members).await?;
-        // The lock goes along: a request that is dropped leaves a tree behind that is still being built, and it counts as the one.
-        let ambiguities = found.ambiguities.clone();
-        let build = move || (call_tree_with(&records, &ambiguities, now), kept);
-        let (tree, mut kept) = aside(build).await?;
-        let tree = Arc::new(Tree {
-            tree,
-            deleted: deleted as u64,
-        });
-        kept.retain(|kept| kept.members.first() != members.first());
-        while kept.len() >= KEPT {
-            kept.pop_front();
-        }
-        kept.push_back(Kept {
-            members: members.to_vec(),
-            ambiguous: ambiguous.clone(),
-            now,
-            tree: Arc::clone(&tree),
-        });
-        Ok(tree)
+        let (store, members) = (Arc::clone(store), members.clone());
+        let ambiguities = Ambiguities {
+            members: ambiguities.members.clone(),
+            ..Ambiguities::default()
+        };
+        let kept = Arc::clone(&self.kept);
+        let max_records = self.max_records;
+        let work = async move || {
+            // Somebody else may have built it meanwhile.
+            if let Some(tree) = known(&kept, &members, &ambiguities.members, deleted, now) {
+                return Ok(tree);
+            }
+            let read = members.get(deleted..).unwrap_or_default();
+            let mut tree = built(&*store, read, max_records, &ambiguities, now).await?;
+            tree.deleted = deleted as u64;
+            let tree = Arc::new(tree);
+            let mut kept = lock(&kept);
+            kept.retain(|kept| kept.members.first() != members.first());
+            while kept.len() >= KEPT {
+                kept.pop_front();
+            }
+            kept.push_back(Kept {
+                members,
+                ambiguous: ambiguities.members,
+                now,
+                tree: Arc::clone(&tree),
+            });
+            Ok(tree)
+        };
+        self.dear.run(work).await?
     }
 }
 
-/// A run with its calls, as JSON. Written aside: it may be long.
-pub(crate) async fn detail(
+fn lock(kept: &Mutex<VecDeque<Kept>>) -> MutexGuard<'_, VecDeque<Kept>> {
+    kept.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A tree that is kept and still right: it is one of the same records, and time has changed nothing in it.
+fn known(
+    kept: &Mutex<VecDeque<Kept>>,
+    members: &[Seq],
+    ambiguous: &[(Seq, Candidates)],
+    deleted: usize,
+    now: Timestamp,
+) -> Option<Arc<Built>> {
+    let mut kept = lock(kept);
+    let index = kept.iter().position(|kept| {
+        kept.tree.deleted == deleted as u64
+            && kept.members == members
+            && kept.ambiguous == ambiguous
+            && kept.holds_at(now)
+    });
+    let known = kept.remove(index?)?;
+    let tree = Arc::clone(&known.tree);
+    kept.push_back(known);
+    Some(tree)
+}
+
+/// Reads the records of a run within the bounds, and builds its tree.
+async fn built(
     store: &dyn EventStore,
+    stored: &[Seq],
+    max_records: usize,
+    ambiguities: &Ambiguities,
+    now: Timestamp,
+) -> Result<Built> {
+    let wanted = stored.get(..max_records).unwrap_or(stored);
+    let (mut facts, mut last) = (RunFacts::default(), None);
+    let take = |record: &Record| {
+        facts.add(record);
+        last = Some(record.seq());
+        if facts.bytes() < MAX_TREE_BYTES {
+            ControlFlow::Continue(())
+        } else {
+            ControlFlow::Break(())
+        }
+    };
+    visit_records(store, wanted, take).await?;
+    let read = last.map_or(0, |last| stored.partition_point(|seq| *seq <= last));
+    let unread = stored.len() - read;
+    // Whether a reply is among what was not read isn't known: nothing has timed out since.
+    let now = match facts.last_time() {
+        Some(last) if unread > 0 => last.min(now),
+        _ => now,
+    };
+    Ok(Built {
+        tree: facts.tree_with(ambiguities, now),
+        deleted: 0,
+        unread: unread as u64,
+    })
+}
+
+/// A run with its calls, or a part of them, as JSON; `None` when the part begins with a call it doesn't have. Written aside: it may be long.
+pub(crate) async fn detail(
+    store: &Arc<dyn EventStore>,
     trees: &Trees,
     found: &Found,
     as_of: &AsOf,
-) -> Result<Vec<u8>> {
+    part: Part,
+) -> Result<Option<Vec<u8>>> {
     let tree = trees.of(store, found, as_of.now).await?;
-    let run = short(store, &found.run).await?;
+    let run = short(&**store, &found.run).await?;
     let (at, epoch) = (as_of.at, store.epoch());
     let ambiguities = found.ambiguities.clone();
-    let written = aside(move || {
-        let detail = RunDetail::new(run, &tree.tree, &ambiguities, tree.deleted, at, epoch);
-        serde_json::to_vec(&detail)
-    });
-    written
-        .await?
-        .map_err(|error| Error::new(ErrorKind::Invalid, error.to_string()))
+    let write = move || {
+        let detail = RunDetail::new(run, &tree, &ambiguities, part, at, epoch);
+        detail.as_ref().map(written).transpose()
+    };
+    aside(write).await?
 }
 
 /// What the list of runs says of an event.

@@ -17,6 +17,8 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::dear::Dear;
+use crate::figures::Figures;
 use crate::http::security::Guard;
 use crate::live::Live;
 use crate::metrics::Metrics;
@@ -118,11 +120,14 @@ impl Server {
             Arc::clone(&components.clock),
             Arc::clone(&components.ids),
         );
+        let dear = Dear::default();
         let state = AppState::new(Inner {
             store,
             replays,
             live: Arc::new(live),
-            trees: Trees::default(),
+            trees: Trees::new(dear.clone(), settings.limits.max_tree_records),
+            figures: Figures::default(),
+            dear,
             clock: components.clock,
             ids: components.ids,
             guard: Guard::new(&settings, address),
@@ -152,7 +157,7 @@ impl Server {
     /// Serves until `stop` is cancelled: then accepts no more, lets requests finish, stores what was read from producers and acknowledges it to those that listen, closes the sockets and syncs the store. A producer in the original form isn't told what was stored, and loses what it had on the way.
     ///
     /// # Errors
-    /// When the live projections or the last sync fail.
+    /// When the last sync fails.
     pub async fn serve(self, stop: CancellationToken) -> loom_studio_core::Result<()> {
         let Self {
             listener,
@@ -162,7 +167,7 @@ impl Server {
         let live = {
             let (state, stop) = (state.clone(), CancellationToken::new());
             let guard = stop.clone().drop_guard();
-            let task = tokio::spawn(async move { state.live.run(&*state.store, stop).await });
+            let task = tokio::spawn(async move { state.live.run(&state.store, stop).await });
             (task, guard)
         };
         let connections = TaskTracker::new();
@@ -185,13 +190,10 @@ impl Server {
         drop(guard);
         let live = task.await;
         state.store.sync().await?;
-        match live {
-            Ok(result) => result,
-            Err(error) => {
-                tracing::error!(%error, "the live projections failed");
-                Ok(())
-            }
+        if let Err(error) = live {
+            tracing::error!(%error, "the live projections failed");
         }
+        Ok(())
     }
 }
 

@@ -71,6 +71,8 @@ pub struct Limits {
     pub legacy_backlog_bytes: usize,
     /// Records behind the head at which a viewer that doesn't keep up is given counters instead of events.
     pub lag_records: u64,
+    /// Records of one run that its tree is built of: the first so many. An answer has some hundred bytes for each call among them.
+    pub max_tree_records: usize,
     /// How long a client may take to send a request's head.
     pub header_timeout: Duration,
     /// How long a peer may leave a frame unread before its connection is dropped.
@@ -90,6 +92,7 @@ impl Default for Limits {
             ingest_window_bytes: 8 << 20,
             legacy_backlog_bytes: 32 << 20,
             lag_records: 50_000,
+            max_tree_records: 250_000,
             header_timeout: Duration::from_secs(15),
             send_timeout: Duration::from_mins(1),
             shutdown_timeout: Duration::from_secs(10),

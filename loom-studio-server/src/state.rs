@@ -7,6 +7,8 @@ use loom_studio_core::{Clock, EventStore, IdSource};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::dear::Dear;
+use crate::figures::Figures;
 use crate::http::security::Guard;
 use crate::live::Live;
 use crate::metrics::Metrics;
@@ -23,7 +25,9 @@ pub(crate) struct AppState(Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) store: Arc<dyn EventStore>,
     pub(crate) live: Arc<Live>,
+    pub(crate) dear: Dear,
     pub(crate) trees: Trees,
+    pub(crate) figures: Figures,
     pub(crate) replays: Replays,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn IdSource>,

@@ -15,9 +15,11 @@ use super::store::{CHECKPOINTS, existing_directory};
 use super::terminal::{Cell, Tone, clean_json, duration, has_colours, print, table};
 use super::transfer::open;
 use super::tree::{self, short, tokens};
-use crate::dto::runs::{RunDetail, RunDto, RunsPage};
+use crate::dear::Dear;
+use crate::dto::runs::{Part, RunDetail, RunDto, RunsPage};
 use crate::routes::runs::node;
 use crate::runs::{AsOf, Question, RunName, RunOrder, Trees, detail, list_at};
+use crate::settings::Limits;
 
 /// The workspace when none is named.
 pub(super) const DEFAULT_WORKSPACE: &str = "default";
@@ -118,8 +120,10 @@ pub(super) async fn show(args: ShowArgs) -> Result<(), String> {
         let found = found
             .map_err(|error| error.to_string())?
             .ok_or_else(|| format!("{} is part of no run in {workspace}", args.run))?;
-        let json = detail(&*store, &Trees::default(), &found, &as_of).await;
+        let trees = Trees::new(Dear::default(), Limits::default().max_tree_records);
+        let json = detail(&store, &trees, &found, &as_of, Part::default()).await;
         json.map_err(|error| error.to_string())?
+            .ok_or("the run has no calls")?
     };
     if args.json {
         return print_json(json);

@@ -63,6 +63,13 @@ pub(super) fn run(detail: &RunDetail, colours: bool) -> String {
         let count = detail.deleted_records;
         let _ = writeln!(out, "{count} records of the run were deleted by retention.");
     }
+    if detail.unread_records > 0 {
+        let count = detail.unread_records;
+        let _ = writeln!(
+            out,
+            "{count} later records of the run were not read: it is too large."
+        );
+    }
     failure(&mut out, detail, colours);
     out
 }
@@ -75,6 +82,10 @@ fn failure(out: &mut String, detail: &RunDetail, colours: bool) {
     let _ = writeln!(out, "\n{title}");
     for step in &failure.chain {
         let _ = writeln!(out, "  {} (event {})", clean(&step.text), step.event);
+    }
+    if failure.chain_left_out > 0 {
+        let count = failure.chain_left_out;
+        let _ = writeln!(out, "  {count} steps before the last are left out.");
     }
     if !failure.is_fatal {
         out.push_str("  The root did not fail: it was coped with.\n");

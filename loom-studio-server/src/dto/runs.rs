@@ -1,11 +1,17 @@
 //! Wire forms of runs. The command line reads them too, from a server's answer or made in place.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use loom_studio_core::{
     Ambiguities, Attached, Call, Candidates, Epoch, Explanation, Parent, PathStep, Possible,
-    Pursuit, Run, RunBounds, RunFailure, RunTree, Seq, Tokens,
+    Pursuit, Run, RunBounds, RunTree, Seq, Timestamp, Tokens,
 };
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use utoipa::ToSchema;
+
+use crate::runs::Built;
 
 /// A page of runs.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
@@ -175,9 +181,12 @@ impl RunDto {
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub(crate) struct RunDetail {
     pub(crate) run: RunDto,
-    /// All calls by time. Other members name them by their index here.
+    /// The calls by time. Other members name them by their index here.
     pub(crate) calls: Vec<CallDto>,
-    /// The calls without a known parent; the first is the root of the run.
+    /// How many calls the tree has, shown or not.
+    #[serde(default)]
+    pub(crate) calls_in_all: usize,
+    /// The calls without a known parent, or the one that was asked for; the first is the root of the run.
     pub(crate) roots: Vec<usize>,
     /// Events of the run whose call isn't known.
     pub(crate) unplaced: Vec<UnplacedDto>,
@@ -191,6 +200,9 @@ pub(crate) struct RunDetail {
     pub(crate) failure: Option<FailureDto>,
     /// Records of the run that retention deleted: the tree is of the rest.
     pub(crate) deleted_records: u64,
+    /// Records of the run behind those that the tree is of: more than are read at once. The tree is as of the last that was read.
+    #[serde(default)]
+    pub(crate) unread_records: u64,
     /// The position it is as of.
     pub(crate) at: u64,
     /// The store's epoch.
@@ -206,16 +218,20 @@ pub(crate) struct RunDetail {
 pub(crate) struct CallDto {
     /// The position of the request.
     pub(crate) request: u64,
-    pub(crate) from: String,
-    pub(crate) to: String,
-    pub(crate) start: String,
+    #[schema(value_type = String)]
+    pub(crate) from: Arc<str>,
+    #[schema(value_type = String)]
+    pub(crate) to: Arc<str>,
+    #[schema(value_type = String)]
+    pub(crate) start: Moment,
     /// The reply that ended it; `null` when none is known.
     pub(crate) end: Option<EndDto>,
     /// Replies after that one.
     pub(crate) more_replies: Vec<AttachedDto>,
     /// `running`, `ok`, `error`, `error_result`, `inner_error`, `late`, `unanswered` or `blocked`.
-    pub(crate) status: String,
-    /// The index of the call it was made in; `null` when it is a root or that isn't known.
+    #[schema(value_type = String)]
+    pub(crate) status: Word,
+    /// The index of the call it was made in; `null` when it is a root, when that isn't known, and when that call isn't shown.
     pub(crate) parent: Option<usize>,
     /// What says so.
     pub(crate) link: Option<EvidenceOfLink>,
@@ -225,6 +241,9 @@ pub(crate) struct CallDto {
     pub(crate) candidates: Vec<u64>,
     /// Whether it was made in one of those for certain; otherwise there are more, or they are no longer known.
     pub(crate) has_all_candidates: bool,
+    /// Calls made in it that are not shown; absent when there are none.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub(crate) children_left_out: usize,
     /// It claims to be its own ancestor.
     pub(crate) is_cycle: bool,
     /// What else was sent in it, by time.
@@ -238,18 +257,46 @@ pub(crate) struct CallDto {
     /// Its own work on the critical path. A stretch of waiting in vain is no work.
     pub(crate) critical_ms: f64,
     /// Until when its caller waited.
-    pub(crate) waited_until: String,
+    #[schema(value_type = String)]
+    pub(crate) waited_until: Moment,
     /// It ended in a `node.error` that its caller never heard.
     pub(crate) is_unheard: bool,
     /// Reported in it and beneath; `null` when nothing was.
     pub(crate) tokens: Option<TokensDto>,
 }
 
+/// One of a few words; written without a copy.
+type Word = Cow<'static, str>;
+
+/// A moment, RFC 3339 in UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Moment(pub(crate) Timestamp);
+
+impl Serialize for Moment {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Moment {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<str>::deserialize(deserializer)?;
+        let moment = Timestamp::parse_rfc3339(&text).map(Self);
+        moment.ok_or_else(|| D::Error::custom("expected an RFC 3339 time"))
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form serde wants")]
+const fn is_none(count: &usize) -> bool {
+    *count == 0
+}
+
 /// What a link rests on.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub(crate) struct EvidenceOfLink {
     /// `causation`, `request_id`, `traceparent`, or `structure`, which is inferred.
-    pub(crate) trust: String,
+    #[schema(value_type = String)]
+    pub(crate) trust: Word,
     /// The event that is its evidence.
     pub(crate) evidence: u64,
 }
@@ -258,11 +305,14 @@ pub(crate) struct EvidenceOfLink {
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub(crate) struct EndDto {
     pub(crate) event: u64,
-    pub(crate) time: String,
+    #[schema(value_type = String)]
+    pub(crate) time: Moment,
     /// `causation`, `request_id`, `traceparent` or `structure`.
-    pub(crate) trust: String,
+    #[schema(value_type = String)]
+    pub(crate) trust: Word,
     /// The error it reports.
-    pub(crate) error: Option<String>,
+    #[schema(value_type = Option<String>)]
+    pub(crate) error: Option<Arc<str>>,
 }
 
 /// An event that is part of a call.
@@ -270,7 +320,8 @@ pub(crate) struct EndDto {
 pub(crate) struct AttachedDto {
     pub(crate) event: u64,
     /// `causation`, `request_id`, `traceparent` or `structure`.
-    pub(crate) trust: String,
+    #[schema(value_type = String)]
+    pub(crate) trust: Word,
 }
 
 /// An event whose call isn't known.
@@ -303,14 +354,18 @@ pub(crate) struct PossibleDto {
 }
 
 impl PossibleDto {
-    fn new(possible: &Possible, tree: &RunTree) -> Self {
+    fn new(possible: &Possible, tree: &RunTree, index: impl Fn(usize) -> Option<usize>) -> Self {
         Self {
             event: possible.event.0,
             time: possible.time.to_string(),
             from: possible.from.to_string(),
             to: possible.to.as_ref().map(ToString::to_string),
             run_id: possible.run.map(|run| run.0.0),
-            calls: possible.calls_of(tree),
+            calls: possible
+                .calls_of(tree)
+                .into_iter()
+                .filter_map(index)
+                .collect(),
             candidates: candidates(Some(&possible.candidates)),
             has_all_candidates: possible.candidates.is_complete,
         }
@@ -332,22 +387,31 @@ pub(crate) fn is_complete(candidates: Option<&Candidates>) -> bool {
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub(crate) struct StepDto {
     pub(crate) call: usize,
-    pub(crate) from: String,
-    pub(crate) until: String,
+    #[schema(value_type = String)]
+    pub(crate) from: Moment,
+    #[schema(value_type = String)]
+    pub(crate) until: Moment,
     pub(crate) duration_ms: f64,
     /// `work`, or `wait_in_vain` for an answer that could not come any more.
-    pub(crate) pursuit: String,
+    #[schema(value_type = String)]
+    pub(crate) pursuit: Word,
 }
 
 /// The first error of a run.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub(crate) struct FailureDto {
-    /// The call to blame.
-    pub(crate) call: usize,
+    /// The call to blame; `null` when it isn't shown.
+    pub(crate) call: Option<usize>,
+    /// Its request.
+    #[serde(default)]
+    pub(crate) request: u64,
     /// Whether the root failed; otherwise somebody coped with it.
     pub(crate) is_fatal: bool,
-    /// From the error to the root.
+    /// From the error to the root; at most 1,000 steps, of which the last is the root's.
     pub(crate) chain: Vec<ExplanationDto>,
+    /// Steps left out before the last.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub(crate) chain_left_out: usize,
 }
 
 /// One step from an error to the root: `code` and the other members are for whoever words it, `text` is English.
@@ -374,26 +438,84 @@ pub(crate) struct ExplanationDto {
     pub(crate) after_ms: Option<f64>,
 }
 
+/// Which calls of a run are shown. The default is all of them.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Part {
+    /// Only the call with this request and those beneath it.
+    pub(crate) under: Option<Seq>,
+    /// Only so many levels, the first included.
+    pub(crate) depth: Option<usize>,
+    /// Only so many calls: a level is left out before those above it.
+    pub(crate) limit: Option<usize>,
+}
+
+impl Part {
+    /// The calls it begins with, and for each call of the tree its index among those shown; `None` when the tree has no call to begin with.
+    fn of(self, tree: &RunTree) -> Option<(Vec<usize>, Vec<Option<usize>>)> {
+        let mut level = match self.under {
+            None => tree.roots.clone(),
+            Some(under) => vec![tree.calls.iter().position(|call| call.request == under)?],
+        };
+        let first = level.clone();
+        let mut shown = vec![None; tree.calls.len()];
+        let mut room = self.limit.unwrap_or(usize::MAX);
+        let mut depth = self.depth.unwrap_or(usize::MAX);
+        while depth > 0 && room > 0 && !level.is_empty() {
+            level.truncate(room);
+            room -= level.len();
+            depth -= 1;
+            let mut beneath = Vec::new();
+            for call in level {
+                if let Some(shown) = shown.get_mut(call) {
+                    *shown = Some(0);
+                }
+                let children = tree.calls.get(call).map(|call| call.children.as_slice());
+                beneath.extend(children.unwrap_or_default());
+            }
+            level = beneath;
+        }
+        // By time, as they are in the tree.
+        for (index, slot) in shown.iter_mut().flatten().enumerate() {
+            *slot = index;
+        }
+        Some((first, shown))
+    }
+}
+
 impl RunDetail {
+    /// `None` when the part begins with a call the tree doesn't have.
     pub(crate) fn new(
         run: RunDto,
-        tree: &RunTree,
+        of: &Built,
         ambiguities: &Ambiguities,
-        deleted_records: u64,
+        part: Part,
         at: Seq,
         epoch: Epoch,
-    ) -> Self {
+    ) -> Option<Self> {
+        let tree = &of.tree;
+        let (first, shown) = part.of(tree)?;
+        let index = |call: usize| shown.get(call).copied().flatten();
         let on_path = on_critical_path(tree);
-        let calls = tree.calls.iter().zip(on_path);
-        Self {
+        let calls = tree.calls.iter().zip(on_path).zip(&shown);
+        let calls = calls.filter(|(_, shown)| shown.is_some());
+        let step = |step: &PathStep| {
+            let call = index(step.call)?;
+            Some(StepDto {
+                call,
+                ..step.into()
+            })
+        };
+        Some(Self {
             run,
             calls: calls
-                .map(|(call, on_path)| call_dto(call, on_path))
+                .map(|((call, on_path), _)| call_dto(call, on_path, index))
                 .collect(),
-            roots: tree.roots.clone(),
+            calls_in_all: tree.calls.len(),
+            roots: first.into_iter().filter_map(index).collect(),
             unplaced: tree
                 .unplaced
                 .iter()
+                .filter(|_| part.under.is_none())
                 .map(|unplaced| UnplacedDto {
                     event: unplaced.event.0,
                     candidates: candidates(unplaced.candidates.as_ref()),
@@ -403,15 +525,25 @@ impl RunDetail {
             possible: ambiguities
                 .possible
                 .iter()
-                .map(|possible| PossibleDto::new(possible, tree))
+                .map(|possible| PossibleDto::new(possible, tree, index))
                 .collect(),
             more_possible: ambiguities.more_possible,
-            critical_path: tree.critical_path.iter().map(StepDto::from).collect(),
-            failure: tree.failure.as_ref().map(FailureDto::from),
-            deleted_records,
+            critical_path: tree.critical_path.iter().filter_map(step).collect(),
+            failure: tree.failure.as_ref().map(|failure| FailureDto {
+                call: index(failure.call),
+                request: tree
+                    .calls
+                    .get(failure.call)
+                    .map_or(0, |call| call.request.0),
+                is_fatal: failure.is_fatal,
+                chain: failure.chain.iter().map(ExplanationDto::from).collect(),
+                chain_left_out: failure.left_out,
+            }),
+            deleted_records: of.deleted,
+            unread_records: of.unread,
             at: at.0,
             epoch: epoch.to_string(),
-        }
+        })
     }
 }
 
@@ -435,18 +567,22 @@ fn on_critical_path(tree: &RunTree) -> Vec<bool> {
 fn attached(events: &[Attached]) -> Vec<AttachedDto> {
     let dto = |attached: &Attached| AttachedDto {
         event: attached.event.0,
-        trust: attached.trust.as_str().to_owned(),
+        trust: attached.trust.as_str().into(),
     };
     events.iter().map(dto).collect()
 }
 
-fn call_dto(call: &Call, on_critical_path: bool) -> CallDto {
+fn call_dto(
+    call: &Call,
+    on_critical_path: bool,
+    index: impl Fn(usize) -> Option<usize>,
+) -> CallDto {
     let (link, among) = match &call.parent {
         Parent::Call {
             trust, evidence, ..
         } => {
             let link = EvidenceOfLink {
-                trust: trust.as_str().to_owned(),
+                trust: trust.as_str().into(),
                 evidence: evidence.0,
             };
             (Some(link), None)
@@ -454,31 +590,37 @@ fn call_dto(call: &Call, on_critical_path: bool) -> CallDto {
         Parent::Ambiguous(among) => (None, Some(among)),
         Parent::Root | Parent::Cycle => (None, None),
     };
+    let end = call.end.as_ref();
     CallDto {
         request: call.request.0,
-        from: call.from.to_string(),
-        to: call.to.to_string(),
-        start: call.start.to_string(),
-        end: call.end.as_ref().map(|end| EndDto {
+        from: call.from.shared(),
+        to: call.to.shared(),
+        start: Moment(call.start),
+        end: end.map(|end| EndDto {
             event: end.event.0,
-            time: end.time.to_string(),
-            trust: end.trust.as_str().to_owned(),
-            error: end.error.as_deref().map(str::to_owned),
+            time: Moment(end.time),
+            trust: end.trust.as_str().into(),
+            error: end.error.clone(),
         }),
         more_replies: attached(&call.more_replies),
-        status: call.status.as_str().to_owned(),
-        parent: call.parent.call(),
+        status: call.status.as_str().into(),
+        parent: call.parent.call().and_then(&index),
         link,
         is_ambiguous: among.is_some(),
         candidates: candidates(among),
         has_all_candidates: is_complete(among),
+        children_left_out: call
+            .children
+            .iter()
+            .filter(|of| index(**of).is_none())
+            .count(),
         is_cycle: call.parent == Parent::Cycle,
         events: attached(&call.events),
         duration_ms: millis(call.duration_nanos),
         self_ms: millis(call.self_nanos),
         on_critical_path,
         critical_ms: millis(call.critical_nanos),
-        waited_until: call.waited_until.to_string(),
+        waited_until: Moment(call.waited_until),
         is_unheard: call.is_unheard,
         tokens: call.tokens.map(TokensDto::from),
     }
@@ -488,24 +630,14 @@ impl From<&PathStep> for StepDto {
     fn from(step: &PathStep) -> Self {
         Self {
             call: step.call,
-            from: step.from.to_string(),
-            until: step.until.to_string(),
+            from: Moment(step.from),
+            until: Moment(step.until),
             duration_ms: millis(step.until.nanos_since(step.from)),
             pursuit: match step.pursuit {
                 Pursuit::Work => "work",
                 Pursuit::WaitInVain => "wait_in_vain",
             }
-            .to_owned(),
-        }
-    }
-}
-
-impl From<&RunFailure> for FailureDto {
-    fn from(failure: &RunFailure) -> Self {
-        Self {
-            call: failure.call,
-            is_fatal: failure.is_fatal,
-            chain: failure.chain.iter().map(ExplanationDto::from).collect(),
+            .into(),
         }
     }
 }

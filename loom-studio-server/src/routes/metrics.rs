@@ -1,5 +1,6 @@
 //! Figures over HTTP.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use axum::Extension;
@@ -7,15 +8,17 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use loom_studio_core::{
-    Bottlenecks, Error, ErrorKind, EventFilter, Measured, NodeId, Pattern, RunId, RunList, Seq,
-    Timestamp, bottlenecks, call_tree, measure, read_records,
+    Bottlenecks, Error, ErrorKind, EventFilter, Measured, NodeId, Pattern, Projection as _, Record,
+    RunFacts, RunId, Seq, Timestamp, bottlenecks, measure, visit_records,
 };
 use serde::Deserialize;
-use tokio::sync::Semaphore;
 use utoipa::IntoParams;
 
+use crate::dear::written;
+use crate::dto::JsonText;
 use crate::dto::metrics::MetricsDto;
 use crate::error::{ApiError, Problem};
+use crate::figures::FiguresOf;
 use crate::http::security::Workspace;
 use crate::runs::list_at;
 use crate::state::AppState;
@@ -40,9 +43,6 @@ pub(super) struct MetricsQuery {
     #[serde(rename = "workspace")]
     _workspace: Option<String>,
 }
-
-/// Answers that are worked out at a time: each may read and fold many records.
-static WORKING: Semaphore = Semaphore::const_new(2);
 
 /// What the figures are of, and the records behind them.
 struct Scope {
@@ -69,90 +69,98 @@ pub(super) async fn show(
     State(state): State<AppState>,
     Extension(workspace): Extension<Workspace>,
     query: Result<Query<MetricsQuery>, QueryRejection>,
-) -> Result<axum::Json<MetricsDto>, ApiError> {
+) -> Result<JsonText, ApiError> {
     let Query(query) = query.map_err(|rejection| ApiError::invalid(rejection.body_text()))?;
-    let head = state.store.stats().await?.last_seq;
-    let at = query.at.map_or(head, Seq).min(head);
-    let session = query.session_id.filter(|session| !session.is_empty());
-    let session: Option<Pattern> = session.and_then(|session| session.parse().ok());
-    let node = query.node_id.filter(|node| !node.is_empty());
-    let node = node.as_deref().map(NodeId::new);
-    let closing = |_| Error::new(ErrorKind::Closed, "the server is shutting down");
-    let _turn = WORKING.acquire().await.map_err(closing)?;
-    let scope = match (query.run_id, session) {
-        (Some(_), Some(_)) => {
-            let detail = "session_id and run_id exclude each other";
-            return Err(ApiError::invalid(detail));
-        }
-        (Some(run), None) => of_run(&state, &workspace.0, RunId(Seq(run)), at, head).await?,
-        (None, Some(session)) => of_session(&state, &workspace.0, session, at, head).await?,
-        (None, None) => of_everything(&state, &workspace.0, at, head).await?,
+    let log = state.store.stats().await?;
+    let at = query.at.map_or(log.last_seq, Seq).min(log.last_seq);
+    let of = FiguresOf {
+        workspace: workspace.0,
+        session: query.session_id.filter(|session| !session.is_empty()),
+        run: query.run_id,
+        node: query
+            .node_id
+            .filter(|node| !node.is_empty())
+            .map(|node| NodeId::new(&node)),
+        at,
+        is_now: at >= log.last_seq,
+        first: log.first_seq,
     };
-    let view = scope.measured.view(&workspace.0, node.as_ref(), scope.now);
-    Ok(axum::Json(MetricsDto::new(
+    if of.run.is_some() && of.session.is_some() {
+        let detail = "session_id and run_id exclude each other";
+        return Err(ApiError::invalid(detail));
+    }
+    if let Some(json) = state.figures.known(&of, state.clock.now()) {
+        return Ok(JsonText(json.to_vec()));
+    }
+    let dear = state.dear.clone();
+    let json = dear.run(move || figures(state, of)).await??;
+    Ok(JsonText(json))
+}
+
+/// Works the figures out.
+async fn figures(state: AppState, of: FiguresOf) -> Result<Vec<u8>, ApiError> {
+    let made = state.clock.now();
+    // Somebody else may have asked the same meanwhile.
+    if let Some(json) = state.figures.known(&of, made) {
+        return Ok(json.to_vec());
+    }
+    let session: Option<Pattern> = of.session.as_ref().and_then(|session| session.parse().ok());
+    let scope = match (of.run, session) {
+        (Some(run), _) => of_run(&state, &of, RunId(Seq(run))).await?,
+        (None, Some(session)) => of_session(&state, &of, session).await?,
+        (None, None) => of_everything(&state, &of).await?,
+    };
+    let node = of.node.as_ref();
+    let view = scope.measured.view(&of.workspace, node, scope.now);
+    let json = written(&MetricsDto::new(
         &view,
         &scope.bottlenecks,
-        node.as_ref(),
+        node,
         scope.at.0,
         scope.is_complete,
         state.store.epoch(),
-    )))
+    ))?;
+    state.figures.keep(of, made, &json);
+    Ok(json)
 }
 
-async fn of_everything(
-    state: &AppState,
-    workspace: &Arc<str>,
-    at: Seq,
-    head: Seq,
-) -> Result<Scope, ApiError> {
-    let live = &state.live;
+async fn of_everything(state: &AppState, of: &FiguresOf) -> Result<Scope, ApiError> {
+    let (live, at) = (&state.live, of.at);
     live.reach(at).await?;
     live.reach_runs(at).await?;
     let measured = Measured {
         topologies: live.topologies.at(at).await?,
-        runs: RunList::clone(&*list_at(&live.runs, (at < head).then_some(at)).await?),
+        runs: live.runs.at(at).await?,
         metrics: live.metrics.at(at).await?,
     };
-    scope(state, workspace, measured, at, at >= head, true).await
+    scope(state, of, measured, at, true).await
 }
 
 /// The figures of some sessions: folded from their own records, between the first and the last of them.
-async fn of_session(
-    state: &AppState,
-    workspace: &Arc<str>,
-    session: Pattern,
-    at: Seq,
-    head: Seq,
-) -> Result<Scope, ApiError> {
-    state.live.reach(at).await?;
-    let sessions = state.live.sessions.at(at).await?;
-    let Some((first, last)) = sessions.extent(workspace, &session) else {
-        return scope(state, workspace, Measured::default(), at, at >= head, true).await;
+async fn of_session(state: &AppState, of: &FiguresOf, session: Pattern) -> Result<Scope, ApiError> {
+    state.live.reach(of.at).await?;
+    let sessions = state.live.sessions.at(of.at).await?;
+    let Some((first, last)) = sessions.extent(&of.workspace, &session) else {
+        return scope(state, of, Measured::default(), of.at, true).await;
     };
     let filter = EventFilter {
         session: Some(session),
-        ..EventFilter::workspace(Arc::clone(workspace))
+        ..EventFilter::workspace(Arc::clone(&of.workspace))
     };
-    let up_to = last.min(at);
+    let up_to = last.min(of.at);
     let (measured, reached) =
         measure(&*state.store, &filter, first.previous(), up_to, MAX_RECORDS).await?;
     let is_complete = reached >= up_to;
-    let at = if is_complete { at } else { reached };
-    scope(state, workspace, measured, at, at >= head, is_complete).await
+    let at = if is_complete { of.at } else { reached };
+    scope(state, of, measured, at, is_complete).await
 }
 
 /// The figures of one run: folded from its own records.
-async fn of_run(
-    state: &AppState,
-    workspace: &Arc<str>,
-    run: RunId,
-    at: Seq,
-    head: Seq,
-) -> Result<Scope, ApiError> {
-    state.live.reach_runs(at).await?;
-    let list = list_at(&state.live.runs, (at < head).then_some(at)).await?;
-    let mut members = list.members(workspace, run.0);
-    if list.find(workspace, run.0) != Some(run) {
+async fn of_run(state: &AppState, of: &FiguresOf, run: RunId) -> Result<Scope, ApiError> {
+    state.live.reach_runs(of.at).await?;
+    let list = list_at(&state.live.runs, (!of.is_now).then_some(of.at)).await?;
+    let mut members = list.members(&of.workspace, run.0);
+    if list.find(&of.workspace, run.0) != Some(run) {
         let detail = format!("there is no run {run}");
         return Err(ApiError::new(StatusCode::NOT_FOUND, "not_found", detail));
     }
@@ -168,13 +176,18 @@ async fn of_run(
     members.truncate(MAX_RECORDS);
     let at = match members.last() {
         Some(newest) if is_cut => *newest,
-        _ => at,
+        _ => of.at,
     };
-    let records = read_records(&*state.store, &members).await?;
-    let measured: Measured = records.iter().cloned().collect();
-    let now = present(state, workspace, &measured, at >= head);
+    let (mut measured, mut facts) = (Measured::default(), RunFacts::default());
+    let take = |record: &Record| {
+        measured.apply(record);
+        facts.add(record);
+        ControlFlow::Continue(())
+    };
+    visit_records(&*state.store, &members, take).await?;
+    let now = present(state, of, &measured);
     Ok(Scope {
-        bottlenecks: Bottlenecks::of([&call_tree(&records, now)]),
+        bottlenecks: Bottlenecks::of([&facts.tree(now)]),
         measured,
         now,
         at,
@@ -184,15 +197,15 @@ async fn of_run(
 
 async fn scope(
     state: &AppState,
-    workspace: &Arc<str>,
+    of: &FiguresOf,
     measured: Measured,
     at: Seq,
-    is_now: bool,
     is_complete: bool,
 ) -> Result<Scope, ApiError> {
-    let now = present(state, workspace, &measured, is_now);
+    let now = present(state, of, &measured);
+    let runs = &measured.runs;
     Ok(Scope {
-        bottlenecks: bottlenecks(&*state.store, &measured.runs, workspace, now).await?,
+        bottlenecks: bottlenecks(&*state.store, runs, &of.workspace, now).await?,
         measured,
         now,
         at,
@@ -201,10 +214,10 @@ async fn scope(
 }
 
 /// The moment figures are of: now at the head, else that of the last event.
-fn present(state: &AppState, workspace: &str, measured: &Measured, is_now: bool) -> Timestamp {
-    if is_now {
+fn present(state: &AppState, of: &FiguresOf, measured: &Measured) -> Timestamp {
+    if of.is_now {
         state.clock.now()
     } else {
-        measured.metrics.last_time(workspace)
+        measured.metrics.last_time(&of.workspace)
     }
 }

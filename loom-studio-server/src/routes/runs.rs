@@ -14,14 +14,16 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::dto::JsonText;
-use crate::dto::runs::{RunDetail, RunsPage};
+use crate::dto::runs::{Part, RunDetail, RunsPage};
 use crate::error::{ApiError, Problem};
 use crate::http::security::Workspace;
-use crate::runs::{AsOf, Found, MAX_TREE_RECORDS, Question, RunName, RunOrder, detail, list_at};
+use crate::runs::{AsOf, Found, Question, RunName, RunOrder, detail, list_at};
 use crate::state::AppState;
 
 const DEFAULT_LIMIT: usize = 100;
 const MAX_LIMIT: usize = 1000;
+/// Records of the largest run that is folded for a question: some seconds.
+const MAX_FOLDED: usize = 1_000_000;
 
 /// Which runs, in which order.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -207,11 +209,17 @@ fn none(detail: String) -> ApiError {
     ApiError::new(StatusCode::NOT_FOUND, "not_found", detail)
 }
 
-/// As of when.
+/// As of when, and which of its calls.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ShowQuery {
+    /// Only the call with this request and those beneath it.
+    under: Option<u64>,
+    /// Only so many levels of calls, at least 1.
+    depth: Option<usize>,
+    /// Only so many calls, at least 1: the deepest levels are left out first.
+    limit: Option<usize>,
     /// As of this position; now when absent.
     at: Option<u64>,
     /// The tenant; `default` when absent.
@@ -230,9 +238,8 @@ pub(super) struct ShowQuery {
     responses(
         (status = 200, description = "The run", body = RunDetail),
         (status = 400, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "No run of this workspace has this part", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No run of this workspace has this part, or the run no such call", body = Problem, content_type = "application/problem+json"),
         (status = 410, description = "It was deleted by retention, or what was before the position", body = Problem, content_type = "application/problem+json"),
-        (status = 413, description = "It has more than 250,000 records: no tree is built", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn show(
@@ -243,22 +250,30 @@ pub(super) async fn show(
 ) -> Result<JsonText, ApiError> {
     let Path(id) = id.map_err(|rejection| ApiError::invalid(rejection.body_text()))?;
     let Query(query) = query.map_err(|rejection| ApiError::invalid(rejection.body_text()))?;
+    if query.depth == Some(0) || query.limit == Some(0) {
+        return Err(ApiError::invalid("depth, limit: expected at least 1"));
+    }
     let as_of = as_of(&state, &workspace.0, query.at).await?;
     let found = find(&state, &workspace.0, &as_of, &id).await?;
-    too_large(&found)?;
-    let json = detail(&*state.store, &state.trees, &found, &as_of).await?;
-    Ok(JsonText(json))
+    let part = Part {
+        under: query.under.map(Seq),
+        depth: query.depth,
+        limit: query.limit,
+    };
+    let json = detail(&state.store, &state.trees, &found, &as_of, part).await?;
+    let none = || none("under: the run has no call with that request".to_owned());
+    Ok(JsonText(json.ok_or_else(none)?))
 }
 
 /// Refuses a run that costs too much to read as a whole.
 pub(super) fn too_large(found: &Found) -> Result<(), ApiError> {
     let records = found.members.len();
-    if records <= MAX_TREE_RECORDS {
+    if records <= MAX_FOLDED {
         return Ok(());
     }
     Err(ApiError::new(
         StatusCode::PAYLOAD_TOO_LARGE,
         "run_too_large",
-        format!("the run has {records} records; at most {MAX_TREE_RECORDS} are read at once"),
+        format!("the run has {records} records; at most {MAX_FOLDED} are read at once"),
     ))
 }

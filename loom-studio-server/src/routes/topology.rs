@@ -1,19 +1,21 @@
 //! The graph over HTTP.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use axum::Extension;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use loom_studio_core::{
-    CausalTopology, EventFilter, Pattern, PendingCall, Projection as _, Seq, Timestamp, Topology,
-    TopologyInferer as _, fold_between, read_records,
+    CausalTopology, EventFilter, EventStore, Pattern, PendingCall, Projection as _, Record, Seq,
+    Timestamp, Topology, TopologyInferer as _, fold_between, visit_records,
 };
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::runs;
-use crate::dto::TopologyDto;
+use crate::dear::{aside, json, written};
+use crate::dto::{JsonText, TopologyDto};
 use crate::error::{ApiError, Problem};
 use crate::http::security::Workspace;
 use crate::state::AppState;
@@ -43,41 +45,57 @@ pub(super) struct TopologyQuery {
         (status = 400, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "There is no such run", body = Problem, content_type = "application/problem+json"),
         (status = 410, description = "What was before the position was deleted by retention", body = Problem, content_type = "application/problem+json"),
-        (status = 413, description = "The run has more than 250,000 records", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "The run has more than 1,000,000 records", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn show(
     State(state): State<AppState>,
     Extension(workspace): Extension<Workspace>,
     query: Result<Query<TopologyQuery>, QueryRejection>,
-) -> Result<axum::Json<TopologyDto>, ApiError> {
+) -> Result<JsonText, ApiError> {
     let Query(query) = query.map_err(|rejection| ApiError::invalid(rejection.body_text()))?;
     let head = state.store.stats().await?.last_seq;
+    let epoch = state.store.epoch();
+    let workspace = workspace.0;
     let session = query.session_id.filter(|session| !session.is_empty());
     if let Some(run) = query.run_id.filter(|run| !run.is_empty()) {
         if session.is_some() {
             return Err(ApiError::invalid("run_id: not together with session_id"));
         }
-        let graph = of_run(&state, &workspace.0, &run, query.at).await?;
-        return Ok(axum::Json(TopologyDto::new(&graph, state.store.epoch())));
+        let as_of = runs::as_of(&state, &workspace, query.at).await?;
+        let found = runs::find(&state, &workspace, &as_of, &run).await?;
+        runs::too_large(&found)?;
+        let store = Arc::clone(&state.store);
+        let work = async move || {
+            let graph = of_run(&*store, &found.members, as_of.at, as_of.now).await?;
+            written(&TopologyDto::new(&graph, epoch))
+        };
+        return Ok(JsonText(state.dear.run(work).await??));
     }
     if query.at.is_none() && session.is_none() {
         // Who asks after an acknowledgement sees what was acknowledged.
         state.live.reach(head).await?;
-        return Ok(axum::Json(TopologyDto::new(
-            &state.live.topology(&workspace.0),
-            state.store.epoch(),
-        )));
+        let graph = state.live.topology(&workspace).await?;
+        return Ok(JsonText(
+            json(move || TopologyDto::new(&graph, epoch)).await?,
+        ));
     }
     let at = query.at.map_or(head, Seq).min(head);
-    let Some(session) = session.and_then(|session| session.parse().ok()) else {
-        let past = state.live.topologies.at(at).await?;
-        let graph = past.topology(&workspace.0, Timestamp::default());
-        let graph = past.topology(&workspace.0, present(&state, at, head, &graph));
-        return Ok(axum::Json(TopologyDto::new(&graph, state.store.epoch())));
+    if let Some(session) = session.and_then(|session| session.parse().ok()) {
+        let dear = state.dear.clone();
+        let work = async move || {
+            let graph = of_session(&state, &workspace, session, at, head).await?;
+            written(&TopologyDto::new(&graph, epoch)).map_err(ApiError::from)
+        };
+        return Ok(JsonText(dear.run(work).await??));
+    }
+    let past = state.live.topologies.at(at).await?;
+    let made = move || {
+        let graph = past.topology(&workspace, Timestamp::default());
+        let graph = past.topology(&workspace, present(&state, at, head, &graph));
+        TopologyDto::new(&graph, epoch)
     };
-    let graph = of_session(&state, &workspace.0, session, at, head).await?;
-    Ok(axum::Json(TopologyDto::new(&graph, state.store.epoch())))
+    Ok(JsonText(json(made).await?))
 }
 
 /// What a workspace was at a position.
@@ -95,12 +113,16 @@ pub(super) async fn past(
     at: Seq,
 ) -> Result<Past, ApiError> {
     let past = state.live.topologies.at(at).await?;
-    let now = last_time(&past.topology(workspace, Timestamp::default()));
-    Ok(Past {
-        graph: past.topology(workspace, now),
-        open: past.pending_calls(workspace, now),
-        now,
-    })
+    let workspace = Arc::clone(workspace);
+    let made = aside(move || {
+        let now = last_time(&past.topology(&workspace, Timestamp::default()));
+        Past {
+            graph: past.topology(&workspace, now),
+            open: past.pending_calls(&workspace, now),
+            now,
+        }
+    });
+    Ok(made.await?)
 }
 
 /// The graph of some sessions alone: folded from their own records, between the first and the last of them.
@@ -133,21 +155,20 @@ async fn of_session(
 
 /// The graph of one run alone: folded from its records.
 async fn of_run(
-    state: &AppState,
-    workspace: &Arc<str>,
-    run: &str,
-    at: Option<u64>,
-) -> Result<Topology, ApiError> {
-    let as_of = runs::as_of(state, workspace, at).await?;
-    let found = runs::find(state, workspace, &as_of, run).await?;
-    runs::too_large(&found)?;
+    store: &dyn EventStore,
+    members: &[Seq],
+    at: Seq,
+    now: Timestamp,
+) -> loom_studio_core::Result<Topology> {
     let mut inferer = CausalTopology::default();
-    for record in &read_records(&*state.store, &found.members).await? {
+    let take = |record: &Record| {
         inferer.apply(record);
-    }
+        ControlFlow::Continue(())
+    };
+    visit_records(store, members, take).await?;
     Ok(Topology {
-        at: as_of.at,
-        ..inferer.topology(as_of.now)
+        at,
+        ..inferer.topology(now)
     })
 }
 

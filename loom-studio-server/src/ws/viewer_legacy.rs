@@ -59,7 +59,9 @@ pub(super) async fn run(socket: WebSocket, state: &AppState, workspace: Arc<str>
                 }
             },
             _ = graph_ticks.tick() => {
-                let graph = state.live.topology(&workspace);
+                let Ok(graph) = state.live.topology(&workspace).await else {
+                    continue;
+                };
                 match sent_graph.advance(0, Arc::clone(&graph)) {
                     Some(delta) if !delta.reset || !graph.nodes.is_empty() => {
                         let data = TopologyDto::new(&graph, state.store.epoch());

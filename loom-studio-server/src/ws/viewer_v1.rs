@@ -270,7 +270,10 @@ impl Viewer<'_> {
             return Ok(());
         }
         (*at, *looked) = (through, now());
-        match sent.advance(active.sub, self.state.live.topology(&self.workspace)) {
+        let Ok(graph) = self.state.live.topology(&self.workspace).await else {
+            return Ok(());
+        };
+        match sent.advance(active.sub, graph) {
             Some(delta) => self.outbound.json(&ViewerFrame::Topology(delta)).await,
             None => Ok(()),
         }

@@ -9,6 +9,7 @@ mod http;
 mod http_client;
 mod ingest_legacy;
 mod ingest_v1;
+mod large_runs;
 mod limits;
 mod memory;
 mod metrics;

@@ -34,7 +34,7 @@ pub(crate) async fn with_recording(with_causes: bool) -> TestServer {
     server
 }
 
-fn event(id: &str, from: &str, kind: &str, second: u32, more: &Value) -> Value {
+pub(crate) fn event(id: &str, from: &str, kind: &str, second: u32, more: &Value) -> Value {
     let mut event = json!({
         "specversion": "1.0", "id": id, "source": from, "type": kind, "studiosession": "s",
         "time": format!("2026-01-02T03:{:02}:{:02}Z", second / 60, second % 60),
@@ -44,11 +44,11 @@ fn event(id: &str, from: &str, kind: &str, second: u32, more: &Value) -> Value {
     event
 }
 
-fn request(id: &str, from: &str, to: &str, second: u32) -> Value {
+pub(crate) fn request(id: &str, from: &str, to: &str, second: u32) -> Value {
     event(id, from, "node.request", second, &json!({"subject": to}))
 }
 
-fn reply(of: &str, from: &str, second: u32, data: &Value) -> Value {
+pub(crate) fn reply(of: &str, from: &str, second: u32, data: &Value) -> Value {
     let mut members = data.clone();
     members["request_id"] = json!(of);
     let kind = if data["error"].is_null() {
@@ -333,7 +333,7 @@ async fn an_event_names_its_run_and_its_call() {
 async fn an_event_has_its_links_when_the_views_have_failed() {
     let server = TestServer::over(GatedStore::deaf(memory()), |_| {}).await;
     server.append(&scene()).await;
-    server.get("/api/runs").await.problem(500, "views_failed");
+    server.get("/api/runs").await.problem(503, "views_retrying");
     let reply = get(&server, "/api/events/3").await;
     assert_eq!(reply["links"]["request"]["seq"], 2);
     assert_eq!(

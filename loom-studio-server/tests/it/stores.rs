@@ -73,6 +73,11 @@ impl GatedStore {
         self.full.store(full, Ordering::SeqCst);
     }
 
+    /// Whether who wants to follow it is refused.
+    pub(crate) fn set_deaf(&self, deaf: bool) {
+        self.deaf.store(deaf, Ordering::SeqCst);
+    }
+
     /// Returns once so many appends have begun.
     pub(crate) async fn entered(&self, appends: usize) {
         let mut entered = self.entered.subscribe();
