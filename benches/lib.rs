@@ -104,3 +104,77 @@ pub fn loom_batch(first: u64, count: u64) -> Vec<Incoming> {
         .map(|number| Incoming::Event(Bytes::from(loom_event(number))))
         .collect()
 }
+
+/// One run as Loom 0.3.3 sends it, without causes: a crew calls agents one after the other, each thinks and calls tools; each request has a trace of its own.
+pub fn one_run(events: u64) -> Vec<Incoming> {
+    const TOOLS: u64 = 24;
+    let mut items = Vec::new();
+    let mut send = |members: std::fmt::Arguments<'_>, trace: u64| {
+        let number = items.len() as u64;
+        let mut json = format!(
+            "{{\"specversion\": \"1.0\", \"id\": \"e{number}\", \"time\": \"2026-01-02T{:02}:{:02}:{:02}.{:06}Z\", \"traceparent\": \"00-{:032x}-{:016x}-01\", ",
+            3 + number / 3_600_000,
+            number / 60_000 % 60,
+            number / 1_000 % 60,
+            number % 1_000 * 1_000,
+            trace + 1,
+            trace + 1,
+        );
+        // Writing into a String cannot fail.
+        let _ = write!(json, "{members}}}");
+        items.push(Incoming::Event(Bytes::from(json)));
+        number
+    };
+    send(
+        format_args!(
+            "\"source\": \"/user/sdk\", \"type\": \"node.request\", \"subject\": \"crew\", \"data\": {{}}"
+        ),
+        0,
+    );
+    let mut next = 1;
+    while next < events - 1 {
+        let agent = next / 100 % 7;
+        let asked = send(
+            format_args!(
+                "\"source\": \"/node/crew\", \"type\": \"node.request\", \"subject\": \"agent/{agent}\", \"data\": {{}}"
+            ),
+            next,
+        );
+        for tool in 0..TOOLS {
+            send(
+                format_args!(
+                    "\"source\": \"/node/agent/{agent}\", \"type\": \"agent.thought\", \"data\": {{\"thought\": \"x\"}}"
+                ),
+                asked,
+            );
+            let call = asked + 2 + tool * 4;
+            send(
+                format_args!(
+                    "\"source\": \"/node/agent/{agent}\", \"type\": \"node.request\", \"subject\": \"tool/{tool}\", \"data\": {{}}"
+                ),
+                call,
+            );
+            send(
+                format_args!(
+                    "\"source\": \"/node/tool/{tool}\", \"type\": \"node.response\", \"data\": {{\"request_id\": \"e{call}\", \"result\": 1}}"
+                ),
+                call,
+            );
+            send(
+                format_args!(
+                    "\"source\": \"/node/agent/{agent}\", \"type\": \"llm.response\", \"data\": {{\"model\": \"m\", \"usage\": {{\"prompt_tokens\": 9, \"completion_tokens\": 3}}}}"
+                ),
+                asked,
+            );
+        }
+        next = 1
+            + send(
+                format_args!(
+                    "\"source\": \"/node/agent/{agent}\", \"type\": \"node.response\", \"data\": {{\"request_id\": \"e{asked}\", \"result\": 1}}"
+                ),
+                asked,
+            );
+    }
+    items.truncate(events as usize);
+    items
+}

@@ -1,11 +1,9 @@
 //! Folding events into runs, and drawing the tree of a large one.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use loom_studio_benches::{cpu_micros, loom_batch};
+use loom_studio_benches::{cpu_micros, loom_batch, one_run};
 use loom_studio_core::{
     AppendBatch, Checkpoint, EventFilter, EventStore, Incoming, ManualClock, MemoryStore,
     MemoryStoreOptions, Projection, Record, RunList, Seq, SequentialIds, StartAt, Timestamp,
@@ -48,80 +46,6 @@ fn records(store: &MemoryStore, count: u64) -> Vec<Record> {
     });
     assert_eq!(records.len() as u64, count);
     records
-}
-
-/// One run as Loom 0.3.3 sends it, without causes: a crew calls agents one after the other, each thinks and calls tools; each request has a trace of its own.
-fn one_run() -> Vec<Incoming> {
-    const TOOLS: u64 = 24;
-    let mut items = Vec::new();
-    let mut send = |members: std::fmt::Arguments<'_>, trace: u64| {
-        let number = items.len() as u64;
-        let mut json = format!(
-            "{{\"specversion\": \"1.0\", \"id\": \"e{number}\", \"time\": \"2026-01-02T{:02}:{:02}:{:02}.{:06}Z\", \"traceparent\": \"00-{:032x}-{:016x}-01\", ",
-            3 + number / 3_600_000,
-            number / 60_000 % 60,
-            number / 1_000 % 60,
-            number % 1_000 * 1_000,
-            trace + 1,
-            trace + 1,
-        );
-        // Writing into a String cannot fail.
-        let _ = write!(json, "{members}}}");
-        items.push(Incoming::Event(Bytes::from(json)));
-        number
-    };
-    send(
-        format_args!(
-            "\"source\": \"/user/sdk\", \"type\": \"node.request\", \"subject\": \"crew\", \"data\": {{}}"
-        ),
-        0,
-    );
-    let mut next = 1;
-    while next < RUN_EVENTS - 1 {
-        let agent = next / 100 % 7;
-        let asked = send(
-            format_args!(
-                "\"source\": \"/node/crew\", \"type\": \"node.request\", \"subject\": \"agent/{agent}\", \"data\": {{}}"
-            ),
-            next,
-        );
-        for tool in 0..TOOLS {
-            send(
-                format_args!(
-                    "\"source\": \"/node/agent/{agent}\", \"type\": \"agent.thought\", \"data\": {{\"thought\": \"x\"}}"
-                ),
-                asked,
-            );
-            let call = asked + 2 + tool * 4;
-            send(
-                format_args!(
-                    "\"source\": \"/node/agent/{agent}\", \"type\": \"node.request\", \"subject\": \"tool/{tool}\", \"data\": {{}}"
-                ),
-                call,
-            );
-            send(
-                format_args!(
-                    "\"source\": \"/node/tool/{tool}\", \"type\": \"node.response\", \"data\": {{\"request_id\": \"e{call}\", \"result\": 1}}"
-                ),
-                call,
-            );
-            send(
-                format_args!(
-                    "\"source\": \"/node/agent/{agent}\", \"type\": \"llm.response\", \"data\": {{\"model\": \"m\", \"usage\": {{\"prompt_tokens\": 9, \"completion_tokens\": 3}}}}"
-                ),
-                asked,
-            );
-        }
-        next = 1
-            + send(
-                format_args!(
-                    "\"source\": \"/node/agent/{agent}\", \"type\": \"node.response\", \"data\": {{\"request_id\": \"e{asked}\", \"result\": 1}}"
-                ),
-                asked,
-            );
-    }
-    items.truncate(RUN_EVENTS as usize);
-    items
 }
 
 #[expect(clippy::print_stdout, reason = "figures that are no durations")]
@@ -171,7 +95,7 @@ fn list(c: &mut Criterion) {
 
 fn tree(c: &mut Criterion) {
     let now = Timestamp::from_micros(1_767_409_200_000_000);
-    let store = store(one_run());
+    let store = store(one_run(RUN_EVENTS));
     let records = records(&store, RUN_EVENTS);
     let mut list = RunList::default();
     for record in &records {
