@@ -356,6 +356,8 @@ CallRecord = TypedDict(
     {
         # The requests of the calls it may have been made in then, of this run or others; at most 16.
         "candidates": "list[int]",
+        # Calls made in it that are not shown; absent when there are none.
+        "children_left_out": "NotRequired[int]",
         # Its own work on the critical path. A stretch of waiting in vain is no work.
         "critical_ms": "float",
         # From request to reply; to the present or the time-out without one.
@@ -379,7 +381,7 @@ CallRecord = TypedDict(
         "more_replies": "list[Attached]",
         # Whether the critical path goes through it.
         "on_critical_path": "bool",
-        # The index of the call it was made in; `null` when it is a root or that isn't known.
+        # The index of the call it was made in; `null` when it is a root, when that isn't known, and when that call isn't shown.
         "parent": "NotRequired[int | None]",
         # The position of the request.
         "request": "int",
@@ -434,12 +436,16 @@ class Explanation(TypedDict):
 class Failure(TypedDict):
     """The first error of a run."""
 
-    call: int
-    """The call to blame."""
+    call: NotRequired[int | None]
+    """The call to blame; `null` when it isn't shown."""
     chain: list[Explanation]
-    """From the error to the root."""
+    """From the error to the root; at most 1,000 steps, of which the last is the root's."""
+    chain_left_out: NotRequired[int]
+    """Steps left out before the last."""
     is_fatal: bool
     """Whether the root failed; otherwise somebody coped with it."""
+    request: NotRequired[int]
+    """Its request."""
 
 
 # An event that may belong to calls of a run it isn't counted in.
@@ -480,7 +486,9 @@ class RunDetail(TypedDict):
     at: int
     """The position it is as of."""
     calls: list[CallRecord]
-    """All calls by time. Other members name them by their index here."""
+    """The calls by time. Other members name them by their index here."""
+    calls_in_all: NotRequired[int]
+    """How many calls the tree has, shown or not."""
     critical_path: list[CriticalStep]
     """The stretches that the root's duration consists of, in time order."""
     deleted_records: int
@@ -494,10 +502,12 @@ class RunDetail(TypedDict):
     possible: list[Possible]
     """Events of other runs, or of none, that may belong to calls of this one. No figure here counts them. At most 1000."""
     roots: list[int]
-    """The calls without a known parent; the first is the root of the run."""
+    """The calls without a known parent, or the one that was asked for; the first is the root of the run."""
     run: RunSummary
     unplaced: list[Unplaced]
     """Events of the run whose call isn't known."""
+    unread_records: NotRequired[int]
+    """Records of the run behind those that the tree is of: more than are read at once. The tree is as of the last that was read."""
 
 
 class Owner(TypedDict):

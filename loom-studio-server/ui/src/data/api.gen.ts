@@ -188,6 +188,8 @@ export interface components {
         CallDto: {
             /** @description The requests of the calls it may have been made in then, of this run or others; at most 16. */
             candidates: number[];
+            /** @description Calls made in it that are not shown; absent when there are none. */
+            children_left_out?: number;
             /**
              * Format: double
              * @description Its own work on the critical path. A stretch of waiting in vain is no work.
@@ -215,7 +217,7 @@ export interface components {
             more_replies: components["schemas"]["AttachedDto"][];
             /** @description Whether the critical path goes through it. */
             on_critical_path: boolean;
-            /** @description The index of the call it was made in; `null` when it is a root or that isn't known. */
+            /** @description The index of the call it was made in; `null` when it is a root, when that isn't known, and when that call isn't shown. */
             parent?: number | null;
             /**
              * Format: int64
@@ -484,12 +486,19 @@ export interface components {
         };
         /** @description The first error of a run. */
         FailureDto: {
-            /** @description The call to blame. */
-            call: number;
-            /** @description From the error to the root. */
+            /** @description The call to blame; `null` when it isn't shown. */
+            call?: number | null;
+            /** @description From the error to the root; at most 1,000 steps, of which the last is the root's. */
             chain: components["schemas"]["ExplanationDto"][];
+            /** @description Steps left out before the last. */
+            chain_left_out?: number;
             /** @description Whether the root failed; otherwise somebody coped with it. */
             is_fatal: boolean;
+            /**
+             * Format: int64
+             * @description Its request.
+             */
+            request?: number;
         };
         /** @description Something that could not be applied. */
         FaultDto: {
@@ -916,6 +925,12 @@ export interface components {
             /** Format: int64 */
             last: number;
         };
+        /** @description That events are taken, and how the views follow them. */
+        Readiness: {
+            /** @description `ready`. */
+            status: string;
+            views: components["schemas"]["ViewState"][];
+        };
         /** @description An entry with its content. */
         RecalledDto: components["schemas"]["EntryDto"] & {
             /** @description As reported; null unless `content_is` says `here`. */
@@ -1018,8 +1033,10 @@ export interface components {
              * @description The position it is as of.
              */
             at: number;
-            /** @description All calls by time. Other members name them by their index here. */
+            /** @description The calls by time. Other members name them by their index here. */
             calls: components["schemas"]["CallDto"][];
+            /** @description How many calls the tree has, shown or not. */
+            calls_in_all?: number;
             /** @description The stretches that the root's duration consists of, in time order. */
             critical_path: components["schemas"]["StepDto"][];
             /**
@@ -1037,11 +1054,16 @@ export interface components {
             more_possible: number;
             /** @description Events of other runs, or of none, that may belong to calls of this one. No figure here counts them. At most 1000. */
             possible: components["schemas"]["PossibleDto"][];
-            /** @description The calls without a known parent; the first is the root of the run. */
+            /** @description The calls without a known parent, or the one that was asked for; the first is the root of the run. */
             roots: number[];
             run: components["schemas"]["RunDto"];
             /** @description Events of the run whose call isn't known. */
             unplaced: components["schemas"]["UnplacedDto"][];
+            /**
+             * Format: int64
+             * @description Records of the run behind those that the tree is of: more than are read at once. The tree is as of the last that was read.
+             */
+            unread_records?: number;
         };
         /** @description A run in short. */
         RunDto: {
@@ -1345,6 +1367,20 @@ export interface components {
             event: number;
             /** @description Whether it belongs to one of those for certain. */
             has_all_candidates: boolean;
+        };
+        /** @description How some views follow the log. */
+        ViewState: {
+            /** @description With `retrying`: the code of the store's error. */
+            error?: string | null;
+            /** @description `graph` (with sessions and figures), `memories` or `runs`. */
+            name: string;
+            /** @description `following`, or `retrying` while the log can't be read for it. */
+            state: string;
+            /**
+             * Format: int64
+             * @description The position it has reached.
+             */
+            through: number;
         };
     };
     responses: never;
