@@ -22,6 +22,8 @@ pub(crate) enum Command {
     Query(Query),
     /// Fills a file store with calls among many nodes, and travels in it
     History(History),
+    /// Fills a file store whose state is large, and seeks in it
+    Seek(Seek),
 }
 
 #[derive(Debug, clap::Args)]
@@ -92,6 +94,23 @@ pub(crate) struct History {
     /// Records between two checkpoints on disk
     #[arg(long, default_value_t = loom_studio_core::HistoryOptions::default().save_every)]
     pub(crate) save_every: u64,
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Seek {
+    /// Where the store is; filled when it is not there
+    #[arg(long)]
+    pub(crate) dir: PathBuf,
+    #[arg(long, default_value_t = 1_000_000)]
+    pub(crate) events: u64,
+    /// Positions sought, uniformly at random
+    #[arg(long, default_value_t = 1_000)]
+    pub(crate) asks: u32,
+    /// Positions at which the state is compared with that of a fold from the beginning
+    #[arg(long, default_value_t = 0)]
+    pub(crate) checks: u32,
     #[arg(long)]
     pub(crate) json: bool,
 }

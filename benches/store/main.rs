@@ -12,6 +12,8 @@ mod measure;
 mod peers;
 mod queries;
 mod report;
+mod seek;
+mod times;
 mod traffic;
 
 use std::io::Write as _;
@@ -27,6 +29,7 @@ fn main() -> ExitCode {
         Command::Run(args) => report::run_one(&args),
         Command::Query(args) => queries::run(&args),
         Command::History(args) => history::run(&args),
+        Command::Seek(args) => seek::run(&args),
     };
     match printed {
         Ok(text) => {

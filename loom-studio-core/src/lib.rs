@@ -75,8 +75,8 @@ pub use event::{
 #[cfg(feature = "file")]
 pub use history::DirCheckpoints;
 pub use history::{
-    CheckpointKey, CheckpointStore, Durability, Followed, History, HistoryOptions,
-    MemoryCheckpoints, retain_with,
+    CheckpointKey, CheckpointStore, Durability, Followed, History, HistoryOptions, Journey,
+    MemoryCheckpoints, Travelled, at_both, prepare_all, retain_with,
 };
 pub use ids::{Epoch, Seq};
 pub use links::{Link, Links, MAX_EFFECTS, Placement, links, placement};
@@ -90,10 +90,10 @@ pub use metrics::{
     Bottleneck, Bottlenecks, CallFigures, Measured, Metrics, MetricsView, ModelFigures, Throughput,
     TimeBucket, bottlenecks, measure,
 };
-pub use projection::{Checkpoint, Projection, fold, fold_between};
+pub use projection::{Checkpoint, Persistent, Projection, fold, fold_between};
 pub use replay::{
-    Breakpoint, Direction, LogReplay, Moment, Pace, ReplayEngine, ReplayOptions, ReplayScope,
-    ReplaySessionId, ReplayState, ReplayStep,
+    Breakpoint, Direction, LogReplay, Moment, Pace, ReplayEngine, ReplayHold, ReplayOptions,
+    ReplayScope, ReplaySessionId, ReplayState, ReplayStep,
 };
 pub use runs::{
     Ambiguities, Attached, Call, CallEnd, CallStatus, Explanation, MAX_POSSIBLE, Parent, PathStep,

@@ -41,6 +41,26 @@ pub trait Checkpoint: Projection + Clone + Sync + Sized + 'static {
     fn restore(bytes: &[u8]) -> Option<Self>;
 }
 
+/// A checkpoint that is a persistent data structure in the sense of Driscoll, Sarnak, Sleator and Tarjan ("Making Data Structures Persistent", 1989): a new version shares with the old one what did not change, so
+/// that many states of one fold can be kept side by side.
+///
+/// # Contract
+///
+/// Beside that of [`Checkpoint`]: an estimate never depends on anything but the two states, is 0 for a clone, and costs a look at each node and document, not at what is in those that are shared.
+pub trait Persistent: Checkpoint {
+    /// About how many bytes this state takes beside an earlier one of the same fold: what the two don't share.
+    fn unshared_bytes(&self, earlier: &Self) -> u64;
+}
+
+/// About how many entries a changed one of a persistent B-tree copies along: those of its leaf and of the branches above.
+const COPIED_ENTRIES: usize = 24;
+
+/// About what `changed` entries of a persistent map copied of it, without what they hold: at most the whole map, half full.
+pub(crate) fn map_bytes(entries: usize, changed: usize, entry_bytes: usize) -> u64 {
+    let copied = changed.saturating_mul(COPIED_ENTRIES).min(2 * entries);
+    copied.saturating_mul(entry_bytes) as u64
+}
+
 /// Records read in one step of a fold.
 const FOLD_STEP: usize = 4096;
 

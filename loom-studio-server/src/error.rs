@@ -72,6 +72,14 @@ impl ApiError {
         }
     }
 
+    /// The breakpoints of all replay sessions hold as many regular expressions as there may be.
+    pub(crate) fn too_many_patterns(detail: impl Into<String>) -> Self {
+        Self {
+            retry_after_seconds: Some(60),
+            ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "too_many_patterns", detail)
+        }
+    }
+
     /// Says what the error is about, where there are many of a kind.
     pub(crate) fn about(mut self, what: &str) -> Self {
         self.detail = format!("{what}: {}", self.detail);

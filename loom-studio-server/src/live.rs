@@ -26,8 +26,6 @@ const MEMORIES: usize = 1;
 const RUNS: usize = 2;
 /// Records applied in one step.
 const STEP: usize = 1024;
-/// States kept for the ranges that replay sessions travel in: about 50 MB where they are large (a thousand nodes that all change).
-const MAX_PREPARED: usize = 256;
 /// Statuses change with time alone (a call times out): a graph is computed anew when it is this old.
 const MAX_AGE_NANOS: i64 = 1_000_000_000;
 
@@ -62,10 +60,7 @@ impl Live {
         clock: Arc<dyn Clock>,
     ) -> loom_studio_core::Result<Self> {
         let everything = EventFilter::default;
-        let options = HistoryOptions {
-            max_prepared: MAX_PREPARED,
-            ..HistoryOptions::default()
-        };
+        let options = HistoryOptions::default();
         let topologies = History::open(
             Arc::clone(store),
             everything(),

@@ -104,6 +104,20 @@ impl AsOf {
         .await
     }
 
+    /// Whether an event that is part of no run may have been part of one that is forgotten: it came before the oldest run there is.
+    pub(crate) async fn may_have_forgotten(&self, workspace: &Arc<str>, seq: Seq) -> Result<bool> {
+        let (this, workspace) = (self.clone(), Arc::clone(workspace));
+        aside(move || {
+            let has_forgotten = this.list.bounds().forgotten_runs > 0;
+            let oldest = || {
+                let runs = this.list.runs(&workspace, this.now);
+                runs.iter().map(|run| run.id.0).min()
+            };
+            has_forgotten && oldest().is_none_or(|oldest| seq < oldest)
+        })
+        .await
+    }
+
     /// A page of the runs of a workspace.
     pub(crate) async fn page(
         &self,

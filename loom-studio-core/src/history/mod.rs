@@ -7,6 +7,7 @@ mod base;
 mod checkpoints;
 #[cfg(feature = "file")]
 mod dir;
+mod journey;
 mod ladder;
 mod prepared;
 mod saving;
@@ -28,6 +29,7 @@ pub use base::{Followed, retain_with};
 pub use checkpoints::{CheckpointKey, CheckpointStore, Durability, MemoryCheckpoints};
 #[cfg(feature = "file")]
 pub use dir::DirCheckpoints;
+pub use journey::{Journey, Travelled, at_both, prepare_all};
 
 /// How densely a [`History`] keeps states. The defaults suit a log of millions of records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +40,8 @@ pub struct HistoryOptions {
     pub per_order: usize,
     /// States in memory for the ranges that were prepared. A range that would need more gets a wider step. Default 1,024.
     pub max_prepared: usize,
+    /// Bytes of those states, as [`Persistent`](crate::Persistent) estimates what they don't share; a range whose states would take more gets a wider step, too. Default 128 MiB.
+    pub max_prepared_bytes: u64,
     /// Records between two states in the checkpoint store; more when the states are large (one record for each 128 bytes). Default 10,000.
     pub save_every: u64,
     /// Bytes in the checkpoint store. Above it those go whose neighbours are closest together, so that the rest are spread evenly; the base and the newest stay. Default 256 MiB.
@@ -50,6 +54,7 @@ impl Default for HistoryOptions {
             step: 1_024,
             per_order: 8,
             max_prepared: 1_024,
+            max_prepared_bytes: 128 << 20,
             save_every: 10_000,
             max_saved_bytes: 256 << 20,
         }
@@ -58,8 +63,10 @@ impl Default for HistoryOptions {
 
 /// Records read at a time: few enough that other tasks get their turn.
 const READ: u64 = 1_024;
-/// A state in the checkpoint store is taken when it saves folding this many records: what decoding it costs at least.
+/// A state in the checkpoint store is taken when it saves folding this many records, ...
 const WORTH_LOADING: u64 = 2_048;
+/// ... and one for each so many bytes it takes there: decoding costs about as much.
+const STORED_BYTES_PER_RECORD: u64 = 32;
 /// Results of questions kept, for the next one nearby.
 const ASKED: usize = 16;
 
@@ -160,7 +167,7 @@ impl<P: Checkpoint> History<P> {
                 base,
                 secured: None,
                 ladder: Ladder::new(options.step, options.per_order),
-                prepared: Prepared::new(options.max_prepared),
+                prepared: Prepared::new(options.max_prepared, options.max_prepared_bytes),
                 asked: Vec::new(),
             }),
             preparing: tokio::sync::Mutex::default(),
@@ -192,6 +199,15 @@ impl<P: Checkpoint> History<P> {
     /// # Errors
     /// `Gone` for a position before the log's base; as the store's reads.
     pub async fn at(&self, seq: Seq) -> Result<P> {
+        let (mut cursor, target) = self.set_off(seq).await?;
+        let from = cursor.position;
+        self.advance(&mut cursor, target).await?;
+        self.remember(&cursor, from);
+        Ok(cursor.state)
+    }
+
+    /// The nearest state at or before a position, and where to fold it to.
+    async fn set_off(&self, seq: Seq) -> Result<(Cursor<P>, Seq)> {
         let stats = self.store.stats().await?;
         let target = seq.min(stats.last_seq);
         let base = lock(&self.kept)
@@ -201,60 +217,24 @@ impl<P: Checkpoint> History<P> {
         if target < base {
             return Err(gone(target, base));
         }
-        let (from, nearest) = self.nearest(target).await?;
-        let mut cursor = Cursor {
-            position: from,
-            state: nearest,
-        };
-        self.advance(&mut cursor, target).await?;
-        if target.0 - from.0 > self.options.step {
-            let mut kept = lock(&self.kept);
-            let dropped = (kept.asked.len() >= ASKED).then(|| kept.asked.remove(0));
-            kept.asked.push((target, cursor.state.clone()));
-            // Freeing a state may take a while: not under the lock.
-            drop(kept);
-            drop(dropped);
-        }
-        Ok(cursor.state)
+        let (position, state) = self.nearest(target).await?;
+        Ok((Cursor { position, state }, target))
     }
 
-    /// Leaves states behind all along a range, so that [`at`](Self::at) is quick for every position in it. A range that was prepared already costs nothing; the oldest ranges give way when the states would be
-    /// too many. `progress` is told the records folded so far and those to fold.
-    ///
-    /// Cancel-safe: a dropped call has prepared nothing.
-    ///
-    /// # Errors
-    /// As [`at`](Self::at) for the range's beginning.
-    pub async fn prepare(
-        &self,
-        from: Seq,
-        to: Seq,
-        progress: &mut (dyn FnMut(u64, u64) + Send),
-    ) -> Result<()> {
-        let _turn = self.preparing.lock().await;
-        let to = to.min(self.store.stats().await?.last_seq);
-        if from > to || lock(&self.kept).prepared.covers(from, to) {
-            return Ok(());
+    /// Keeps the answer to a question that cost a long fold, for the next one nearby.
+    fn remember(&self, answer: &Cursor<P>, from: Seq) {
+        if answer.position.0 - from.0 <= self.options.step {
+            return;
         }
-        let records = to.0 - from.0;
-        let step = self
-            .options
-            .step
-            .max(records.div_ceil(self.options.max_prepared.max(1) as u64));
-        let mut cursor = Cursor {
-            position: from,
-            state: self.at(from).await?,
-        };
-        let mut states = vec![(from, cursor.state.clone())];
-        progress(0, records);
-        while cursor.position < to {
-            let next = Seq(cursor.position.0 + step).min(to);
-            self.advance(&mut cursor, next).await?;
-            states.push((next, cursor.state.clone()));
-            progress(next.0 - from.0, records);
+        let mut kept = lock(&self.kept);
+        if kept.prepared.covers(answer.position, answer.position) {
+            return;
         }
-        lock(&self.kept).prepared.add(from, to, states);
-        Ok(())
+        let dropped = (kept.asked.len() >= ASKED).then(|| kept.asked.remove(0));
+        kept.asked.push((answer.position, answer.state.clone()));
+        // Freeing a state may take a while: not under the lock.
+        drop(kept);
+        drop(dropped);
     }
 
     /// Follows the log up to its head at the call: for a host without a task that does.
@@ -371,8 +351,11 @@ impl<P: Checkpoint> History<P> {
             .flatten()
             .max_by_key(|(at, _)| *at)
         };
-        let known = in_memory.as_ref().map_or(0, |(at, _)| at.0 + WORTH_LOADING);
-        while let Some(at) = self.saving.before(target).filter(|at| at.0 >= known) {
+        let known = in_memory.as_ref().map_or(0, |(at, _)| at.0);
+        while let Some((at, bytes)) = self.saving.before(target) {
+            if in_memory.is_some() && at.0.saturating_sub(known) < worth_loading(bytes) {
+                break;
+            }
             let saving = self.saving.clone();
             if let Some(state) = blocking(move || saving.load(at)).await? {
                 return Ok((at, state));
@@ -396,13 +379,7 @@ impl<P: Checkpoint> History<P> {
             let Some(delivery) = subscription.try_next(most).await? else {
                 break;
             };
-            if let Some((_, last)) = delivery.gap {
-                return Err(gone(target, last));
-            }
-            for record in &delivery.records {
-                cursor.state.apply(record);
-            }
-            cursor.position = delivery.through;
+            cursor.take(&delivery, target)?;
             tokio::task::yield_now().await;
         }
         Ok(())
@@ -421,6 +398,20 @@ impl<P: Checkpoint> History<P> {
 struct Cursor<P> {
     position: Seq,
     state: P,
+}
+
+impl<P: Checkpoint> Cursor<P> {
+    /// Goes on by what a subscription delivered on the way to `target`; `Gone` when records in between are.
+    fn take(&mut self, delivery: &Delivery, target: Seq) -> Result<()> {
+        if let Some((_, last)) = delivery.gap {
+            return Err(gone(target, last));
+        }
+        for record in &delivery.records {
+            self.state.apply(record);
+        }
+        self.position = delivery.through;
+        Ok(())
+    }
 }
 
 impl<P: Checkpoint> Live<P> {
@@ -477,6 +468,11 @@ fn floor(first: Seq, last: Seq) -> Seq {
     } else {
         first.previous()
     }
+}
+
+/// Records a stored state of so many bytes must save.
+fn worth_loading(bytes: u64) -> u64 {
+    WORTH_LOADING.max(bytes / STORED_BYTES_PER_RECORD)
 }
 
 fn gone(at: Seq, base: Seq) -> Error {

@@ -10,19 +10,23 @@ struct Range<P> {
     to: Seq,
     /// Ascending.
     states: Vec<(Seq, P)>,
+    /// What they take beside each other, about.
+    bytes: u64,
 }
 
-/// The ranges prepared last, as many as fit the bound on states; at least the newest.
+/// The ranges prepared last, as many as fit the bounds on states and bytes; at least the newest.
 #[derive(Debug)]
 pub(super) struct Prepared<P> {
     max_states: usize,
+    max_bytes: u64,
     ranges: VecDeque<Range<P>>,
 }
 
 impl<P: Clone> Prepared<P> {
-    pub(super) fn new(max_states: usize) -> Self {
+    pub(super) fn new(max_states: usize, max_bytes: u64) -> Self {
         Self {
             max_states,
+            max_bytes,
             ranges: VecDeque::new(),
         }
     }
@@ -33,14 +37,37 @@ impl<P: Clone> Prepared<P> {
             .any(|range| range.from <= from && to <= range.to)
     }
 
-    pub(super) fn add(&mut self, from: Seq, to: Seq, states: Vec<(Seq, P)>) {
-        self.ranges.push_back(Range { from, to, states });
-        let count = |ranges: &VecDeque<Range<P>>| -> usize {
-            ranges.iter().map(|range| range.states.len()).sum()
-        };
-        while self.ranges.len() > 1 && count(&self.ranges) > self.max_states {
-            self.ranges.pop_front();
+    /// Adds a range and returns those that gave way.
+    #[must_use]
+    pub(super) fn add(
+        &mut self,
+        from: Seq,
+        to: Seq,
+        states: Vec<(Seq, P)>,
+        bytes: u64,
+    ) -> Vec<Vec<(Seq, P)>> {
+        self.ranges.push_back(Range {
+            from,
+            to,
+            states,
+            bytes,
+        });
+        let mut dropped = Vec::new();
+        loop {
+            let (states, bytes) = self.size();
+            let is_too_much = states > self.max_states || bytes > self.max_bytes;
+            if !is_too_much || self.ranges.len() < 2 {
+                return dropped;
+            }
+            dropped.extend(self.ranges.pop_front().map(|range| range.states));
         }
+    }
+
+    /// States, and about how many bytes they take.
+    pub(super) fn size(&self) -> (usize, u64) {
+        self.ranges.iter().fold((0, 0), |(states, bytes), range| {
+            (states + range.states.len(), bytes + range.bytes)
+        })
     }
 
     /// The newest state at or before a position.

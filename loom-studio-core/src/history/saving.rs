@@ -115,7 +115,7 @@ impl<P: Checkpoint> Saving<P> {
 
     /// The newest sound state.
     pub(super) fn newest(&self) -> Option<(Seq, P)> {
-        while let Some(at) = self.before(Seq(u64::MAX)) {
+        while let Some((at, _)) = self.before(Seq(u64::MAX)) {
             if let Some(state) = self.load(at) {
                 return Some((at, state));
             }
@@ -123,10 +123,11 @@ impl<P: Checkpoint> Saving<P> {
         None
     }
 
-    /// The position of the newest state at or before a position.
-    pub(super) fn before(&self, at: Seq) -> Option<Seq> {
+    /// The newest state at or before a position: where, and the bytes it takes in the store.
+    pub(super) fn before(&self, at: Seq) -> Option<(Seq, u64)> {
         let shared = lock(&self.shared);
-        shared.saved.range(..=at).next_back().map(|(at, _)| *at)
+        let newest = shared.saved.range(..=at).next_back();
+        newest.map(|(at, bytes)| (*at, *bytes))
     }
 
     /// A saved state. One that is damaged is forgotten.

@@ -14,6 +14,7 @@ mod snapshot;
 mod text;
 mod tier;
 mod tree;
+mod unshared;
 mod workspaces;
 
 use std::fmt::Debug;

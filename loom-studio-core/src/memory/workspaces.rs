@@ -31,6 +31,10 @@ impl Memories {
         self.by_workspace.get(workspace)
     }
 
+    pub(super) fn workspaces(&self) -> impl Iterator<Item = (&Arc<str>, &RecordedMemory)> {
+        self.by_workspace.iter()
+    }
+
     /// Events about memories or states there was no room for, those of further workspaces included; 0 in all but hostile traffic.
     pub fn left_out(&self) -> u64 {
         let within = self.by_workspace.values().map(RecordedMemory::left_out);

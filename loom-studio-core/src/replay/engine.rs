@@ -1,7 +1,7 @@
 //! The default engine: sessions over a store.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -23,6 +23,8 @@ use crate::store::{EventStore, StoredEvent};
 pub struct ReplayOptions {
     /// Sessions at a time. Default 64.
     pub max_sessions: usize,
+    /// Sessions of one workspace at a time. Default 32.
+    pub max_sessions_of_one: usize,
     /// Events in one session, 24 bytes of memory each. Default 2,000,000.
     pub max_events: usize,
     /// Events in all sessions together. Default 4,000,000.
@@ -31,22 +33,29 @@ pub struct ReplayOptions {
     pub max_breakpoints: usize,
     /// Regular expressions in the breakpoints of one session, up to half a megabyte each. Default 64.
     pub max_patterns: usize,
+    /// Regular expressions in the breakpoints of all sessions together. Default 256.
+    pub max_patterns_in_all: usize,
     /// A session that was not used for so long is ended. Default 30 minutes.
     pub idle: Duration,
-    /// When there is no room for a new session, one that was not used for so long makes it. Default 1 minute.
+    /// When there is no room for a new session, one of the same workspace that was not used for so long makes it. Default 1 minute.
     pub spare: Duration,
+    /// And where there is none, one of another workspace that was not used for so long. Default 10 minutes.
+    pub spare_of_others: Duration,
 }
 
 impl Default for ReplayOptions {
     fn default() -> Self {
         Self {
             max_sessions: 64,
+            max_sessions_of_one: 32,
             max_events: 2_000_000,
             max_events_in_all: 4_000_000,
             max_breakpoints: 10_000,
             max_patterns: 64,
+            max_patterns_in_all: 256,
             idle: Duration::from_mins(30),
             spare: Duration::from_mins(1),
+            spare_of_others: Duration::from_mins(10),
         }
     }
 }
@@ -64,7 +73,13 @@ pub struct LogReplay {
 #[derive(Debug)]
 struct Session {
     track: Track,
+    /// Whose it is: empty for nobody's in particular.
+    workspace: Arc<str>,
     used: AtomicI64,
+    /// Whoever keeps it in use.
+    holders: AtomicUsize,
+    /// Regular expressions in its breakpoints.
+    patterns: AtomicUsize,
     /// Calls take turns by holding it.
     cursor: tokio::sync::Mutex<Position>,
 }
@@ -74,6 +89,21 @@ struct Position {
     index: usize,
     breakpoints: Vec<Breakpoint>,
     conditions: Arc<ConditionSet>,
+}
+
+/// Keeps a replay session in use for as long as it lives: it neither expires nor makes room for another. Ended by [`delete`](ReplayEngine::delete) it is all the same.
+#[derive(Debug)]
+pub struct ReplayHold {
+    session: Arc<Session>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Drop for ReplayHold {
+    fn drop(&mut self) {
+        let now = self.clock.now().as_nanos();
+        self.session.used.store(now, Ordering::Relaxed);
+        self.session.holders.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// Conditions tested between two chances for other tasks to run.
@@ -104,6 +134,30 @@ impl LogReplay {
         Ok(self.find_session(id)?.track.range())
     }
 
+    /// Keeps a session in use: for whoever watches it without asking.
+    ///
+    /// # Errors
+    /// `Invalid` for an unknown session.
+    pub fn hold(&self, id: &ReplaySessionId) -> Result<ReplayHold> {
+        let session = self.find_session(id)?;
+        session.holders.fetch_add(1, Ordering::Relaxed);
+        // It may have been ended just before.
+        if !self.sessions().contains_key(id) {
+            return Err(self.unknown(id));
+        }
+        Ok(ReplayHold {
+            session,
+            clock: Arc::clone(&self.clock),
+        })
+    }
+
+    fn unknown(&self, id: &ReplaySessionId) -> Error {
+        Error::invalid(format!(
+            "there is no replay session {id}: it was ended, or not used for {} minutes",
+            self.options.idle.as_secs() / 60
+        ))
+    }
+
     /// Whether there is such a session. Doesn't count as its use.
     pub fn contains(&self, id: &ReplaySessionId) -> bool {
         self.end_expired();
@@ -114,8 +168,11 @@ impl LogReplay {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How long ago a session was used.
+    /// How long ago a session was used; nothing while it is held.
     fn age(&self, session: &Session) -> Duration {
+        if session.holders.load(Ordering::Relaxed) > 0 {
+            return Duration::ZERO;
+        }
         let nanos = self.clock.now().as_nanos() - session.used.load(Ordering::Relaxed);
         Duration::from_nanos(u64::try_from(nanos).unwrap_or(0))
     }
@@ -128,42 +185,49 @@ impl LogReplay {
     fn find_session(&self, id: &ReplaySessionId) -> Result<Arc<Session>> {
         self.end_expired();
         let session = self.sessions().get(id).map(Arc::clone);
-        let session = session.ok_or_else(|| {
-            Error::invalid(format!(
-                "there is no replay session {id}: it was ended, or not used for {} minutes",
-                self.options.idle.as_secs() / 60
-            ))
-        })?;
+        let session = session.ok_or_else(|| self.unknown(id))?;
         session
             .used
             .store(self.clock.now().as_nanos(), Ordering::Relaxed);
         Ok(session)
     }
 
-    /// Makes room for a session of so many events, by ending what was not used for a while; `Full` when that isn't enough.
+    /// Makes room for a session of a workspace with so many events, by ending what was not used for a while: the workspace's own first. `Full` when that isn't enough.
     fn make_room(
         &self,
         sessions: &mut BTreeMap<ReplaySessionId, Arc<Session>>,
+        workspace: &str,
         events: usize,
     ) -> Result<()> {
+        let options = &self.options;
         loop {
             let held: usize = sessions.values().map(|session| session.track.len()).sum();
-            let has_room = sessions.len() < self.options.max_sessions
-                && held.saturating_add(events) <= self.options.max_events_in_all;
-            if has_room {
+            let is_own = |session: &Session| *session.workspace == *workspace;
+            let own = sessions.values().filter(|session| is_own(session)).count();
+            let has_place = own < options.max_sessions_of_one;
+            let has_room = sessions.len() < options.max_sessions
+                && held.saturating_add(events) <= options.max_events_in_all;
+            if has_place && has_room {
                 return Ok(());
             }
-            let oldest = sessions
-                .iter()
-                .map(|(id, session)| (session.used.load(Ordering::Relaxed), id.clone()))
-                .min();
-            let spare = oldest.filter(|(_, id)| {
-                let session = sessions.get(id);
-                session.is_some_and(|session| self.age(session) >= self.options.spare)
+            let spare = sessions.iter().filter(|(_, session)| {
+                let age = self.age(session);
+                if is_own(session) {
+                    age >= options.spare
+                } else {
+                    // Another's session makes no place among one's own.
+                    has_place && age >= options.spare_of_others
+                }
             });
-            let Some((_, id)) = spare else {
+            let oldest = spare
+                .map(|(id, session)| {
+                    let used = session.used.load(Ordering::Relaxed);
+                    (!is_own(session), used, id.clone())
+                })
+                .min();
+            let Some((_, _, id)) = oldest else {
                 let message = format!(
-                    "{} replay sessions with {held} events are in use: end one, or try again in a minute",
+                    "{own} replay sessions of this workspace, {} with {held} events in all, are in use: end one, or try again later",
                     sessions.len()
                 );
                 return Err(Error::new(ErrorKind::Full, message));
@@ -217,7 +281,11 @@ impl ReplayEngine for LogReplay {
         }
         let track = Track::read(&*self.store, &scope, self.options.max_events).await?;
         self.end_expired();
+        let workspace = scope.filter.workspace.clone().unwrap_or_default();
         let session = Session {
+            workspace,
+            holders: AtomicUsize::new(0),
+            patterns: AtomicUsize::new(0),
             used: AtomicI64::new(self.clock.now().as_nanos()),
             track,
             cursor: tokio::sync::Mutex::new(Position {
@@ -227,7 +295,7 @@ impl ReplayEngine for LogReplay {
             }),
         };
         let mut sessions = self.sessions();
-        self.make_room(&mut sessions, session.track.len())?;
+        self.make_room(&mut sessions, &session.workspace, session.track.len())?;
         let id = loop {
             let id = ReplaySessionId(format!("{:016x}", self.ids.next_id()).into());
             if !sessions.contains_key(&id) {
@@ -354,6 +422,20 @@ impl ReplayEngine for LogReplay {
             .map(|breakpoint| breakpoint.condition.clone());
         let conditions = Arc::new(ConditionSet::new(conditions));
         let mut cursor = session.cursor.lock().await;
+        {
+            let sessions = self.sessions();
+            let all = sessions.values();
+            let all: usize = all.map(|one| one.patterns.load(Ordering::Relaxed)).sum();
+            let others = all.saturating_sub(session.patterns.load(Ordering::Relaxed));
+            let most = self.options.max_patterns_in_all;
+            if patterns > 0 && others + patterns > most {
+                let message = format!(
+                    "the breakpoints of all sessions hold at most {most} regular expressions, and {others} are in use"
+                );
+                return Err(Error::new(ErrorKind::Full, message));
+            }
+            session.patterns.store(patterns, Ordering::Relaxed);
+        }
         cursor.breakpoints = breakpoints;
         cursor.conditions = conditions;
         Ok(())

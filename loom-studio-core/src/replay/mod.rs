@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::ids::Seq;
 use crate::store::{EventFilter, StoredEvent};
 
-pub use engine::{LogReplay, ReplayOptions};
+pub use engine::{LogReplay, ReplayHold, ReplayOptions};
 pub use pace::Pace;
 
 /// Sessions that move a cursor through recorded events and show the state there.
@@ -27,7 +27,7 @@ pub use pace::Pace;
 /// * **Index rules.** The cursor is the index of the next event, 0 to `total`. Forward returns the event at the cursor, then advances. Backward goes back, then returns. A jump to
 ///   an index puts the cursor on that event and returns it. Past either end the cursor stays and nothing is returned.
 /// * **State at the cursor.** The projected state is that at the greatest seq of the events before the cursor, and just before the first event where there is none: exactly what the live view showed then, since it is the same fold.
-/// * **Bounded.** There are at most so many sessions and events in them; one that is not used expires. An expired or unknown session is `Invalid`.
+/// * **Bounded.** There are at most so many sessions, in all and of one workspace, and events in them; one that is not used expires, and may make room for another before. One in use never does. An expired or unknown session is `Invalid`.
 /// * **Cancellation.** A dropped call leaves the cursor where it was or where it would be, never elsewhere. Calls on one session take turns.
 #[async_trait]
 pub trait ReplayEngine: Debug + Send + Sync + 'static {
@@ -58,7 +58,7 @@ pub trait ReplayEngine: Debug + Send + Sync + 'static {
     /// Sets the conditions `run` stops at, in place of those before.
     ///
     /// # Errors
-    /// `Invalid` for too many of them, or of regular expressions in them.
+    /// `Invalid` for too many of them, or of regular expressions in them; `Full` when all sessions together would hold too many of those.
     async fn set_breakpoints(
         &self,
         id: &ReplaySessionId,

@@ -190,6 +190,8 @@ impl Found<'_> {
             if query.cursor.is_none() {
                 return Ok(());
             }
+            // A page may come without any wait: so that a long search can be given up.
+            tokio::task::yield_now().await;
         }
     }
 

@@ -88,6 +88,15 @@ impl<T: Clone> Pending<T> {
         self.by_key.remove(&(id, node, seq))
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.keys_by_seq.len()
+    }
+
+    /// How many came after a position.
+    pub(super) fn since(&self, seq: Seq) -> usize {
+        self.keys_by_seq.range(seq.next()..).count()
+    }
+
     fn pop_excess(&mut self) -> Option<T> {
         if self.keys_by_seq.len() <= MAX_PENDING {
             return None;

@@ -7,6 +7,7 @@ mod fold;
 mod save;
 mod sketch;
 mod state;
+mod unshared;
 mod view;
 mod workspaces;
 

@@ -128,6 +128,7 @@ fn small_steps() -> HistoryOptions {
         step: 3,
         per_order: 2,
         max_prepared: 6,
+        max_prepared_bytes: 64 << 20,
         save_every: 7,
         max_saved_bytes: 1 << 20,
     }
@@ -194,6 +195,7 @@ proptest! {
             let mut topologies: History<Topologies> = open(&store, scope.clone(), checkpoints()).await;
             let mut sessions: History<Sessions> = open(&store, scope.clone(), checkpoints()).await;
             let mut metrics: History<Metrics> = open(&store, scope.clone(), checkpoints()).await;
+            let memories: History<Memories> = open(&store, scope.clone(), checkpoints()).await;
             let mut events = events.as_slice();
             for step in steps {
                 match step {
@@ -212,13 +214,21 @@ proptest! {
                         known.retain(|record| record.seq().0 <= seq && (!in_workspace || **record.workspace() == *"w"));
                         let found = topologies.at(Seq(seq)).await.unwrap();
                         assert_eq!(found.save(), folded::<Topologies>(&known).save());
+                        let found = at_both(&topologies, &memories, Seq(seq)).await.unwrap();
+                        assert_eq!(found.0.save(), folded::<Topologies>(&known).save());
+                        assert_eq!(found.1.save(), folded::<Memories>(&known).save());
                         let found = sessions.at(Seq(seq)).await.unwrap();
                         assert_eq!(found.save(), folded::<Sessions>(&known).save());
                         let found = metrics.at(Seq(seq)).await.unwrap();
                         assert_eq!(found.save(), folded::<Metrics>(&known).save());
                     }
                     Step::Prepare(from, length) => {
-                        topologies.prepare(Seq(from), Seq(from + length), &mut |_, _| {}).await.unwrap();
+                        if length % 2 == 0 {
+                            topologies.prepare(Seq(from), Seq(from + length), &mut |_, _| {}).await.unwrap();
+                        } else {
+                            let both: [&dyn Travelled; 2] = [&topologies, &memories];
+                            prepare_all(&*store, &both, Seq(from), Seq(from + length), &mut |_, _| {}).await.unwrap();
+                        }
                     }
                     Step::Restart => {
                         drop((topologies, sessions, metrics));
@@ -534,7 +544,8 @@ async fn a_range_is_prepared_once_and_within_the_bound() {
         (told.first(), told.last()),
         (Some(&(0, 200)), Some(&(200, 200)))
     );
-    assert!(told.len() <= small_steps().max_prepared + 1, "{told:?}");
+    assert!(told.is_sorted(), "{told:?}");
+    assert!(history.prepared().0 <= small_steps().max_prepared);
     for (from, to) in [(100, 300), (150, 200)] {
         history
             .prepare(Seq(from), Seq(to), &mut |_, _| panic!("prepared already"))
@@ -546,6 +557,56 @@ async fn a_range_is_prepared_once_and_within_the_bound() {
         let expected = folded::<Topologies>(&whole[..seq as usize]);
         assert_eq!(history.at(Seq(seq)).await.unwrap().save(), expected.save());
     }
+}
+
+#[tokio::test]
+async fn prepared_states_stay_within_their_bytes() {
+    let store = memory(MemoryStoreOptions::default());
+    append(&*store, &thoughts(1..=400)).await;
+    let prepared = async |max_prepared_bytes| {
+        let options = HistoryOptions {
+            max_prepared: 1_000,
+            max_prepared_bytes,
+            ..small_steps()
+        };
+        let checkpoints = Arc::new(MemoryCheckpoints::default());
+        let (scope, empty) = (EventFilter::default(), Topologies::default());
+        let history = History::open(Arc::clone(&store), scope, checkpoints, options, empty);
+        let history = history.await.unwrap();
+        history
+            .prepare(Seq(0), Seq(400), &mut |_, _| {})
+            .await
+            .unwrap();
+        let whole = all(&*store).await;
+        for seq in [0, 1, 2, 3, 199, 200, 399, 400] {
+            let expected = folded::<Topologies>(&whole[..seq as usize]);
+            assert_eq!(history.at(Seq(seq)).await.unwrap().save(), expected.save());
+        }
+        history.prepared()
+    };
+    let (all_states, all_bytes) = prepared(u64::MAX).await;
+    assert_eq!(all_states, 400_usize.div_ceil(3) + 1);
+    let (fewer_states, fewer_bytes) = prepared(all_bytes / 3).await;
+    assert!(
+        fewer_states > 2 && fewer_states < all_states && fewer_bytes <= all_bytes / 3,
+        "{fewer_states} of {all_states} states, {fewer_bytes} of {all_bytes} bytes"
+    );
+}
+
+#[test]
+fn an_estimate_of_what_versions_share_grows_with_what_changed() {
+    let records = stored_records(&thoughts(1..=200));
+    let (early, late) = (
+        folded::<Topologies>(&records[..100]),
+        folded::<Topologies>(&records),
+    );
+    let middle = folded::<Topologies>(&records[..101]);
+    assert_eq!(late.unshared_bytes(&late.clone()), 0);
+    assert!(late.unshared_bytes(&early) > 0);
+    let mut grown = early.clone();
+    grown.apply(&records[100]);
+    assert_eq!(grown.save(), middle.save());
+    assert!(grown.unshared_bytes(&early) < late.unshared_bytes(&Topologies::default()));
 }
 
 #[tokio::test]

@@ -338,6 +338,78 @@ fn sessions_expire_and_make_room() {
     });
 }
 
+fn of_workspace(workspace: &str) -> ReplayScope {
+    ReplayScope {
+        filter: EventFilter::workspace(workspace),
+        ..ReplayScope::default()
+    }
+}
+
+#[test]
+fn no_workspace_takes_what_another_uses() {
+    runtime().block_on(async {
+        let options = ReplayOptions {
+            max_sessions: 3,
+            max_sessions_of_one: 2,
+            ..ReplayOptions::default()
+        };
+        let Fixture { engine, clock, .. } = fixture(options).await;
+        let create = async |workspace| engine.create(of_workspace(workspace)).await;
+        let ours = create("ours").await.unwrap();
+        let watched = create("ours").await.unwrap();
+        let hold = engine.hold(&watched).unwrap();
+        // Two are all that one workspace has, however much room there is.
+        assert_eq!(create("ours").await.unwrap_err().kind(), ErrorKind::Full);
+        let theirs = create("theirs").await.unwrap();
+        clock.advance(Duration::from_mins(2));
+        // Their own makes room before ours does.
+        let again = create("theirs").await.unwrap();
+        assert!(!engine.contains(&theirs) && engine.contains(&ours));
+        // Ours were not used for two minutes, which is too short for others.
+        assert_eq!(create("third").await.unwrap_err().kind(), ErrorKind::Full);
+        clock.advance(Duration::from_mins(9));
+        engine.session(&again).await.unwrap();
+        create("third").await.unwrap();
+        assert!(!engine.contains(&ours) && engine.contains(&watched));
+        // Held, it doesn't expire; let go, it does in time.
+        clock.advance(Duration::from_hours(5));
+        assert!(engine.contains(&watched) && !engine.contains(&again));
+        drop(hold);
+        clock.advance(Duration::from_mins(29));
+        assert!(engine.contains(&watched));
+        clock.advance(Duration::from_mins(1));
+        assert!(!engine.contains(&watched) && engine.hold(&watched).is_err());
+    });
+}
+
+#[test]
+fn regular_expressions_are_bounded_over_all_sessions() {
+    runtime().block_on(async {
+        let options = ReplayOptions {
+            max_patterns: 3,
+            max_patterns_in_all: 4,
+            ..ReplayOptions::default()
+        };
+        let Fixture { engine, .. } = fixture(options).await;
+        let one = engine.create(ReplayScope::default()).await.unwrap();
+        let other = engine.create(ReplayScope::default()).await.unwrap();
+        let patterns = |count: usize| -> Vec<Breakpoint> {
+            let each = |n| breakpoint(&format!("b{n}"), &format!("type matches /a{n}/"));
+            (0..count).map(each).collect()
+        };
+        let set = async |id, count| engine.set_breakpoints(id, patterns(count)).await;
+        set(&one, 3).await.unwrap();
+        assert_eq!(set(&other, 4).await.unwrap_err().kind(), ErrorKind::Invalid);
+        assert_eq!(set(&other, 2).await.unwrap_err().kind(), ErrorKind::Full);
+        assert_eq!(engine.breakpoints(&other).await.unwrap(), []);
+        // A session's own give way to its new ones, and those of an ended one to others'.
+        set(&one, 3).await.unwrap();
+        set(&other, 1).await.unwrap();
+        engine.delete(&one).await.unwrap();
+        set(&other, 3).await.unwrap();
+    });
+}
+
 #[test]
 fn what_retention_deleted_is_gone_and_the_rest_goes_on() {
     runtime().block_on(async {

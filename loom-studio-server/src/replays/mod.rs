@@ -4,13 +4,15 @@ mod player;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use axum::http::StatusCode;
 use loom_studio_core::{
     Clock, Direction, ErrorKind, EventStore, IdSource, LogReplay, Moment, ReplayEngine as _,
-    ReplayOptions, ReplayScope, ReplaySessionId, ReplayState, ReplayStep, Seq,
+    ReplayHold, ReplayOptions, ReplayScope, ReplaySessionId, ReplayState, ReplayStep, Seq,
 };
 use tokio::sync::{Semaphore, watch};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::player::play;
@@ -21,6 +23,8 @@ use crate::protocol::ReplayPlayState;
 const MAX_EVENTS: usize = 1_000_000;
 /// Events in all sessions.
 const MAX_EVENTS_IN_ALL: usize = 1_500_000;
+/// How long looking up the events of a session may take, with the wait for its turn.
+const LONGEST_CREATE: Duration = Duration::from_secs(30);
 /// Sessions that look up their events at the same time: each holds them before it is known whether there is room.
 const MAX_CREATING: usize = 2;
 
@@ -32,6 +36,20 @@ pub(crate) struct Replays {
     creating: Semaphore,
 }
 
+/// How far the states of a session are prepared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Preparation {
+    /// Until those of another session are.
+    Waiting,
+    /// So many records are folded of so many.
+    UnderWay {
+        done: u64,
+        all: u64,
+    },
+    Ready,
+    Failed,
+}
+
 /// One session.
 #[derive(Debug)]
 pub(crate) struct Replay {
@@ -41,6 +59,7 @@ pub(crate) struct Replay {
     control: tokio::sync::Mutex<Control>,
     /// Holds the newest place alone: a slow follower misses places, and nothing waits for it.
     places: watch::Sender<Place>,
+    preparation: Mutex<Preparation>,
     /// Cancelled when the session is no more.
     pub(crate) ended: CancellationToken,
 }
@@ -51,6 +70,13 @@ struct Control {
     playing: Option<CancellationToken>,
     speed: f64,
     breakpoint: Option<Arc<str>>,
+}
+
+/// What a follower of a session hears.
+#[derive(Debug)]
+pub(crate) struct Places {
+    pub(crate) places: watch::Receiver<Place>,
+    _held: ReplayHold,
 }
 
 /// Where a session stands, and what it does.
@@ -98,6 +124,10 @@ pub(crate) fn unknown(id: &str) -> ApiError {
     ApiError::new(StatusCode::NOT_FOUND, "unknown_replay", detail)
 }
 
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Replays {
     pub(crate) fn new(
         store: Arc<dyn EventStore>,
@@ -117,7 +147,7 @@ impl Replays {
     }
 
     fn sessions(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, Arc<Replay>>> {
-        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.sessions)
     }
 
     /// Opens a session that ends with `shutdown` at the latest.
@@ -127,10 +157,17 @@ impl Replays {
         scope: ReplayScope,
         shutdown: &CancellationToken,
     ) -> Result<Arc<Replay>, ApiError> {
-        let created = {
+        let created = timeout(LONGEST_CREATE, async {
             let _turn = self.creating.acquire().await;
             self.engine.create(scope).await
-        };
+        });
+        let created = created.await.map_err(|_| {
+            let detail = format!(
+                "the events of the session were not found within {} seconds: choose them by run, trace, session or time",
+                LONGEST_CREATE.as_secs()
+            );
+            ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "replay_too_long", detail)
+        })?;
         self.forget_ended();
         let id = created.map_err(|error| match error.kind() {
             ErrorKind::Full => ApiError::too_many_replays(error.to_string()),
@@ -151,6 +188,7 @@ impl Replays {
             workspace,
             places: watch::Sender::new(Place::new(state, &control)),
             control: tokio::sync::Mutex::new(control),
+            preparation: Mutex::new(Preparation::Waiting),
             ended: shutdown.child_token(),
             id: id.clone(),
         });
@@ -183,6 +221,17 @@ impl Replays {
             }
             lives
         });
+    }
+
+    /// The places of a session, from the present one on; ends with the session. Whoever has them uses it: it neither expires nor makes room for another.
+    pub(crate) fn follow(&self, replay: &Replay) -> Result<Places, ApiError> {
+        let held = self.engine.hold(&replay.id)?;
+        let mut places = replay.places.subscribe();
+        places.mark_changed();
+        Ok(Places {
+            places,
+            _held: held,
+        })
     }
 
     /// The positions its states lie between; `None` for a session without events.
@@ -250,10 +299,11 @@ impl Control {
 }
 
 impl Replay {
-    /// The places of the session, from the present one on; ends with the session.
-    pub(crate) fn follow(&self) -> watch::Receiver<Place> {
-        let mut places = self.places.subscribe();
-        places.mark_changed();
-        places
+    pub(crate) fn preparation(&self) -> Preparation {
+        *lock(&self.preparation)
+    }
+
+    pub(crate) fn prepared(&self, preparation: Preparation) {
+        *lock(&self.preparation) = preparation;
     }
 }

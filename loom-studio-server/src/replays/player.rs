@@ -11,8 +11,10 @@ use super::{Place, Replay};
 use crate::error::ApiError;
 use crate::state::AppState;
 
-/// A session that nobody follows plays on for so long, at its pace: whoever began to play it may be about to follow it.
+/// A session that nobody follows plays on for so long: whoever began to play it may be about to follow it.
 const UNWATCHED: Duration = Duration::from_secs(10);
+/// The shortest time between two steps, on average: events of one moment don't take all of a processor.
+const SHORTEST: Duration = Duration::from_micros(100);
 /// Time a player that couldn't keep its pace may make up for.
 const MAX_DEBT: Duration = Duration::from_millis(100);
 
@@ -51,7 +53,9 @@ pub(crate) async fn play(
 
 async fn run(state: AppState, replay: Arc<Replay>, pace: Pace, playing: CancellationToken) {
     let followed = async {
-        let (mut due, mut unwatched) = (now(), Duration::ZERO);
+        let mut due = now();
+        // When it was last seen that somebody follows.
+        let mut watched = due;
         loop {
             let here = state.replays.engine.session(&replay.id).await?;
             let pause = match (here.time, here.next_time) {
@@ -59,13 +63,14 @@ async fn run(state: AppState, replay: Arc<Replay>, pace: Pace, playing: Cancella
                 _ => Duration::ZERO,
             };
             let earliest = now().checked_sub(MAX_DEBT).unwrap_or(due);
-            due = due.max(earliest) + pause;
+            due = due.max(earliest) + pause.max(SHORTEST);
+            // A pause that began before the last follower left was not unwatched.
+            let is_followed = || replay.places.receiver_count() > 0;
+            let was_followed = is_followed();
             sleep_until(due).await;
-            unwatched = match replay.places.receiver_count() {
-                0 => unwatched + pause,
-                _ => Duration::ZERO,
-            };
-            if unwatched >= UNWATCHED {
+            if was_followed || is_followed() {
+                watched = now();
+            } else if now() - watched >= UNWATCHED {
                 return Ok(());
             }
             if let Went::Out = step(&state, &replay, &playing).await? {

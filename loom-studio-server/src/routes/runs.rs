@@ -187,6 +187,12 @@ pub(super) async fn find(
             let detail = format!("record {seq} was deleted by retention");
             Err(ApiError::new(StatusCode::GONE, "gone", detail))
         }
+        RunName::Member(seq) if as_of.may_have_forgotten(workspace, seq).await? => {
+            let detail = format!(
+                "the list of runs is bounded, and the oldest runs are forgotten: if event {seq} was part of one, it was one of those"
+            );
+            Err(ApiError::new(StatusCode::GONE, "run_forgotten", detail))
+        }
         RunName::Member(seq) => Err(none(format!("event {seq} is part of no run here"))),
         RunName::Trace(trace) => Err(none(format!("trace {trace} is part of no run here"))),
     }

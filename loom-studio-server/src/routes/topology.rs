@@ -8,7 +8,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use loom_studio_core::{
     CausalTopology, EventFilter, EventStore, Pattern, PendingCall, Projection as _, Record, Seq,
-    Timestamp, Topology, TopologyInferer as _, fold_between, visit_records,
+    Timestamp, Topologies, Topology, TopologyInferer as _, fold_between, visit_records,
 };
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -114,15 +114,17 @@ pub(super) async fn past(
 ) -> Result<Past, ApiError> {
     let past = state.live.topologies.at(at).await?;
     let workspace = Arc::clone(workspace);
-    let made = aside(move || {
-        let now = last_time(&past.topology(&workspace, Timestamp::default()));
-        Past {
-            graph: past.topology(&workspace, now),
-            open: past.pending_calls(&workspace, now),
-            now,
-        }
-    });
-    Ok(made.await?)
+    Ok(aside(move || then(&past, &workspace)).await?)
+}
+
+/// As [`past`], of a state that is there.
+pub(super) fn then(past: &Topologies, workspace: &str) -> Past {
+    let now = last_time(&past.topology(workspace, Timestamp::default()));
+    Past {
+        graph: past.topology(workspace, now),
+        open: past.pending_calls(workspace, now),
+        now,
+    }
 }
 
 /// The graph of some sessions alone: folded from their own records, between the first and the last of them.

@@ -2,11 +2,10 @@
 
 use std::future::pending;
 
-use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use crate::protocol::Replay;
-use crate::replays::Place;
+use crate::replays::{Place, Places};
 use crate::state::FRAME_INTERVAL;
 
 /// The session a viewer follows.
@@ -14,7 +13,7 @@ use crate::state::FRAME_INTERVAL;
 pub(super) struct Following {
     session_id: String,
     /// The newest place alone: a viewer that reads slowly hears of fewer places, and nothing is kept for it.
-    places: watch::Receiver<Place>,
+    places: Places,
     not_before: Option<Instant>,
 }
 
@@ -26,7 +25,7 @@ pub(super) enum News {
 }
 
 impl Following {
-    pub(super) fn new(session_id: String, places: watch::Receiver<Place>) -> Self {
+    pub(super) fn new(session_id: String, places: Places) -> Self {
         Self {
             session_id,
             places,
@@ -48,10 +47,10 @@ impl Following {
         if let Some(not_before) = self.not_before {
             sleep_until(not_before).await;
         }
-        if self.places.changed().await.is_err() {
+        if self.places.places.changed().await.is_err() {
             return News::Ended(self.session_id.clone());
         }
-        let place = self.places.borrow_and_update().clone();
+        let place = self.places.places.borrow_and_update().clone();
         News::Place(frame(&self.session_id, &place))
     }
 }

@@ -336,9 +336,11 @@ impl Viewer<'_> {
             Ok(ClientFrame::FollowReplay { session_id }) => {
                 // As with subscriptions: the client has moved on, whatever becomes of this.
                 self.following = None;
-                match self.state.replays.find(&self.workspace, &session_id) {
-                    Ok(replay) => {
-                        self.following = Some(Following::new(session_id, replay.follow()));
+                let replays = &self.state.replays;
+                let found = replays.find(&self.workspace, &session_id);
+                match found.and_then(|replay| replays.follow(&replay)) {
+                    Ok(places) => {
+                        self.following = Some(Following::new(session_id, places));
                         Ok(())
                     }
                     Err(problem) => self.refuse(None, &problem).await,

@@ -3,14 +3,15 @@
 use std::collections::BTreeSet;
 
 use axum::Extension;
-use axum::extract::rejection::{BytesRejection, QueryRejection};
+use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
 use bytes::Bytes;
-use loom_studio_core::{Breakpoint, ReplayEngine as _};
+use loom_studio_core::{Breakpoint, ErrorKind, ReplayEngine as _};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Tenant, query_of};
+use super::{Tenant, path_of, query_of};
 use crate::error::{ApiError, Problem};
 use crate::http::security::Workspace;
 use crate::routes::{body, filter};
@@ -18,6 +19,8 @@ use crate::state::AppState;
 
 /// Largest list of breakpoints: what they take in memory goes with their text.
 const MAX_BYTES: usize = 2 << 20;
+/// Most breakpoints of a session.
+const MAX_BREAKPOINTS: usize = 10_000;
 /// Longest id of a breakpoint.
 const MAX_ID_BYTES: usize = 128;
 /// Conditions read between two chances for other tasks to run.
@@ -62,9 +65,10 @@ impl From<&Breakpoint> for BreakpointDto {
 pub(in crate::routes) async fn list(
     State(state): State<AppState>,
     Extension(workspace): Extension<Workspace>,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
     query: Result<Query<Tenant>, QueryRejection>,
 ) -> Result<axum::Json<Breakpoints>, ApiError> {
+    let id = path_of(id)?;
     let _ = query_of(query)?;
     let replay = state.replays.find(&workspace.0, &id)?;
     let breakpoints = state.replays.engine.breakpoints(&replay.id).await?;
@@ -84,18 +88,30 @@ pub(in crate::routes) async fn list(
         (status = 400, description = "A condition or the list is wrong; `invalid_condition` points at the character", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "There is no such session in this workspace (any more)", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "The list is too large", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The breakpoints of all sessions hold as many regular expressions as there may be", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(in crate::routes) async fn set(
     State(state): State<AppState>,
     Extension(workspace): Extension<Workspace>,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
     query: Result<Query<Tenant>, QueryRejection>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<axum::Json<Breakpoints>, ApiError> {
+    let id = path_of(id)?;
     let _ = query_of(query)?;
     let replay = state.replays.find(&workspace.0, &id)?;
     let wanted: Breakpoints = body::json(&body::read(body, MAX_BYTES)?)?;
+    if wanted.breakpoints.len() > MAX_BREAKPOINTS {
+        return Err(ApiError::new(
+            StatusCode::BAD_REQUEST,
+            "too_many_breakpoints",
+            format!(
+                "{} breakpoints: a session has at most {MAX_BREAKPOINTS}",
+                wanted.breakpoints.len()
+            ),
+        ));
+    }
     let mut ids = BTreeSet::new();
     let mut breakpoints = Vec::with_capacity(wanted.breakpoints.len());
     for (place, wanted) in wanted.breakpoints.iter().enumerate() {
@@ -119,6 +135,10 @@ pub(in crate::routes) async fn set(
         .replays
         .engine
         .set_breakpoints(&replay.id, breakpoints)
-        .await?;
+        .await
+        .map_err(|error| match error.kind() {
+            ErrorKind::Full => ApiError::too_many_patterns(error.to_string()),
+            _ => error.into(),
+        })?;
     Ok(axum::Json(Breakpoints { breakpoints: set }))
 }

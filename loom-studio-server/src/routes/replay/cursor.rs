@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::Extension;
-use axum::extract::rejection::QueryRejection;
+use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use loom_studio_core::{Direction, Moment, Pace, ReplayStep, Seq};
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 use utoipa::{IntoParams, ToSchema};
 
-use super::{PlaceDto, Tenant, query_of};
+use super::{PlaceDto, Tenant, path_of, query_of};
 use crate::dto::{JsonText, event_json};
 use crate::error::{ApiError, Problem};
 use crate::http::security::Workspace;
@@ -90,9 +90,10 @@ impl Way {
 pub(in crate::routes) async fn step(
     State(state): State<AppState>,
     Extension(workspace): Extension<Workspace>,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
     query: Result<Query<Way>, QueryRejection>,
 ) -> Result<JsonText, ApiError> {
+    let id = path_of(id)?;
     let direction = query_of(query)?.direction()?;
     let replay = state.replays.find(&workspace.0, &id)?;
     let step = state.replays.go(&replay, Movement::Step(direction)).await?;
@@ -130,9 +131,10 @@ pub(in crate::routes) struct Target {
 pub(in crate::routes) async fn jump(
     State(state): State<AppState>,
     Extension(workspace): Extension<Workspace>,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
     query: Result<Query<Target>, QueryRejection>,
 ) -> Result<JsonText, ApiError> {
+    let id = path_of(id)?;
     let query = query_of(query)?;
     let movement = match (query.index, query.seq, query.time.as_deref()) {
         // One below 0 is no index, like one beyond the end.
@@ -161,9 +163,10 @@ pub(in crate::routes) async fn jump(
 pub(in crate::routes) async fn run(
     State(state): State<AppState>,
     Extension(workspace): Extension<Workspace>,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
     query: Result<Query<Way>, QueryRejection>,
 ) -> Result<JsonText, ApiError> {
+    let id = path_of(id)?;
     let direction = query_of(query)?.direction()?;
     let replay = state.replays.find(&workspace.0, &id)?;
     let run = state.replays.go(&replay, Movement::Run(direction));
@@ -207,9 +210,10 @@ pub(in crate::routes) struct Speed {
 pub(in crate::routes) async fn play(
     State(state): State<AppState>,
     Extension(workspace): Extension<Workspace>,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
     query: Result<Query<Speed>, QueryRejection>,
 ) -> Result<axum::Json<PlaceDto>, ApiError> {
+    let id = path_of(id)?;
     let speed = query_of(query)?.speed.unwrap_or(1.0);
     let pace = Pace::new(speed)
         .filter(|_| SPEEDS.contains(&speed))
@@ -232,9 +236,10 @@ pub(in crate::routes) async fn play(
 pub(in crate::routes) async fn pause(
     State(state): State<AppState>,
     Extension(workspace): Extension<Workspace>,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
     query: Result<Query<Tenant>, QueryRejection>,
 ) -> Result<axum::Json<PlaceDto>, ApiError> {
+    let id = path_of(id)?;
     let _ = query_of(query)?;
     let replay = state.replays.find(&workspace.0, &id)?;
     let place = state.replays.pause(&replay).await?;

@@ -7,18 +7,18 @@ pub(super) mod state;
 use std::sync::Arc;
 
 use axum::Extension;
-use axum::extract::rejection::{BytesRejection, QueryRejection};
+use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use bytes::Bytes;
-use loom_studio_core::{ReplayScope, Seq};
+use loom_studio_core::{ReplayScope, Seq, Travelled, prepare_all};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{body, filter};
+use super::{body, filter, runs};
 use crate::error::{ApiError, Problem};
 use crate::http::security::Workspace;
 use crate::protocol::{ReplayPlayState, SubscribeFilter};
-use crate::replays::{Place, Replay};
+use crate::replays::{Place, Preparation, Replay};
 use crate::state::AppState;
 
 /// Largest description of a session's events.
@@ -29,6 +29,9 @@ const MAX_SCOPE_BYTES: usize = 64 * 1024;
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Scope {
+    /// The events of one run: a position that is part of it, or the trace id of one. `run` is another name for it.
+    #[serde(default, alias = "run", deserialize_with = "text_or_number")]
+    run_id: Option<String>,
     /// The trace id; `x*` prefix, `*x*` contains.
     trace_id: Option<String>,
     /// The source or target, in any spelling; `x*` prefix, `*x*` contains.
@@ -52,10 +55,10 @@ pub(super) struct Scope {
     workspace: Option<String>,
 }
 
-/// Epoch seconds are a number in JSON.
+/// Positions and epoch seconds are numbers in JSON.
 fn text_or_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     #[derive(Deserialize)]
-    #[serde(untagged, expecting = "expected epoch seconds or an RFC 3339 time")]
+    #[serde(untagged, expecting = "expected text or a number")]
     enum Either {
         Text(String),
         Number(f64),
@@ -71,6 +74,7 @@ impl Scope {
     /// What the body says counts where both say something.
     fn or(self, query: Self) -> Self {
         Self {
+            run_id: self.run_id.or(query.run_id),
             trace_id: self.trace_id.or(query.trace_id),
             node_id: self.node_id.or(query.node_id),
             event_type: self.event_type.or(query.event_type),
@@ -111,6 +115,12 @@ pub(super) struct Tenant {
     /// The tenant; `default` when absent.
     #[serde(rename = "workspace")]
     _workspace: Option<String>,
+}
+
+/// The session named in a path.
+fn path_of(id: Result<Path<String>, PathRejection>) -> Result<String, ApiError> {
+    let Path(id) = id.map_err(|rejection| ApiError::invalid(rejection.body_text()))?;
+    Ok(id)
 }
 
 /// A query's parameters, or what is wrong with them.
@@ -164,6 +174,7 @@ pub(super) struct PlaceDto {
     /// The breakpoint that paused it.
     breakpoint: Option<String>,
     range: Option<RangeDto>,
+    prepared: PreparationDto,
 }
 
 impl PlaceDto {
@@ -184,6 +195,7 @@ impl PlaceDto {
             speed: place.speed,
             breakpoint: place.breakpoint.as_deref().map(str::to_owned),
             range: range.map(RangeDto::from),
+            prepared: replay.preparation().into(),
         })
     }
 }
@@ -196,8 +208,10 @@ impl PlaceDto {
     responses(
         (status = 200, description = "The session, with the cursor before its first event", body = Created),
         (status = 400, description = "A parameter is wrong, or too many events match", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such run", body = Problem, content_type = "application/problem+json"),
+        (status = 410, description = "The run was deleted by retention, or its place in the list of runs was given up", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "All sessions there may be are in use", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "All sessions there may be are in use, or looking up the events took too long", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn create(
@@ -218,14 +232,22 @@ pub(super) async fn create(
             "workspace: belongs into the query, where access to it is checked",
         ));
     }
-    let scope = said.or(query).read(&workspace.0)?;
+    let mut wanted = said.or(query);
+    let run = wanted.run_id.take().filter(|run| !run.is_empty());
+    let mut scope = wanted.read(&workspace.0)?;
+    if let Some(run) = run {
+        let as_of = runs::as_of(&state, &workspace.0, None).await?;
+        let found = runs::find(&state, &workspace.0, &as_of, &run).await?;
+        scope.members = Some(found.members);
+    }
     let replay = state
         .replays
         .create(workspace.0, scope, &state.shutdown)
         .await?;
     let range = state.replays.range(&replay)?;
-    if let Some((first, last)) = range {
-        prepare(&state, &replay, first, last);
+    match range {
+        Some((first, last)) => prepare(&state, &replay, first, last),
+        None => replay.prepared(Preparation::Ready),
     }
     Ok(axum::Json(Created {
         session_id: replay.id.to_string(),
@@ -234,19 +256,48 @@ pub(super) async fn create(
     }))
 }
 
-/// Makes the states a session travels in quick to reach, for as long as it lives. One session at a time; the others' states are slower to reach until their turn.
-fn prepare(state: &AppState, replay: &Replay, first: Seq, last: Seq) {
-    let (live, ended) = (Arc::clone(&state.live), replay.ended.clone());
+/// Makes the states a session travels in quick to reach, reading its range once. It goes on for as long as the session lives; one session at a time, the others' states are slower to reach until their turn.
+fn prepare(state: &AppState, replay: &Arc<Replay>, first: Seq, last: Seq) {
+    let (store, live) = (Arc::clone(&state.store), Arc::clone(&state.live));
+    let replay = Arc::clone(replay);
     state.sockets.spawn(async move {
-        let mut progress = |_, _| {};
+        let histories: [&dyn Travelled; 2] = [&*live.topologies, &*live.memories];
+        let mut progress = |done, all| replay.prepared(Preparation::UnderWay { done, all });
         let prepared = tokio::select! {
-            () = ended.cancelled() => return,
-            prepared = live.topologies.prepare(first, last, &mut progress) => prepared,
+            () = replay.ended.cancelled() => return,
+            prepared = prepare_all(&*store, &histories, first, last, &mut progress) => prepared,
         };
-        if let Err(error) = prepared {
-            tracing::debug!(%error, "the states of a replay were not prepared");
+        match prepared {
+            Ok(()) => replay.prepared(Preparation::Ready),
+            Err(error) => {
+                tracing::debug!(%error, "the states of a replay were not prepared");
+                replay.prepared(Preparation::Failed);
+            }
         }
     });
+}
+
+/// How far the states of a session are prepared. Whatever it says, every state can be asked for: before it is `ready` some take longer.
+#[derive(Debug, Serialize, ToSchema)]
+struct PreparationDto {
+    /// `waiting` for another session's, `running`, `ready` or `failed`.
+    state: &'static str,
+    /// Records folded so far, while it runs.
+    done: Option<u64>,
+    /// Records to fold, while it runs.
+    all: Option<u64>,
+}
+
+impl From<Preparation> for PreparationDto {
+    fn from(preparation: Preparation) -> Self {
+        let (state, done, all) = match preparation {
+            Preparation::Waiting => ("waiting", None, None),
+            Preparation::UnderWay { done, all } => ("running", Some(done), Some(all)),
+            Preparation::Ready => ("ready", None, None),
+            Preparation::Failed => ("failed", None, None),
+        };
+        Self { state, done, all }
+    }
 }
 
 /// Where a session stands.
@@ -262,9 +313,10 @@ fn prepare(state: &AppState, replay: &Replay, first: Seq, last: Seq) {
 pub(super) async fn show(
     State(state): State<AppState>,
     Extension(workspace): Extension<Workspace>,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
     query: Result<Query<Tenant>, QueryRejection>,
 ) -> Result<axum::Json<PlaceDto>, ApiError> {
+    let id = path_of(id)?;
     let _ = query_of(query)?;
     let replay = state.replays.find(&workspace.0, &id)?;
     let place = state.replays.place(&replay).await?;
@@ -290,9 +342,10 @@ pub(super) struct Deleted {
 pub(super) async fn delete(
     State(state): State<AppState>,
     Extension(workspace): Extension<Workspace>,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
     query: Result<Query<Tenant>, QueryRejection>,
 ) -> Result<axum::Json<Deleted>, ApiError> {
+    let id = path_of(id)?;
     let _ = query_of(query)?;
     let replay = state.replays.find(&workspace.0, &id)?;
     state.replays.delete(&replay).await?;

@@ -3,14 +3,17 @@
 use std::cmp::Ordering;
 
 use axum::Extension;
-use axum::extract::rejection::QueryRejection;
+use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
-use loom_studio_core::{PendingCall, ReplayEngine as _, Topology};
+use loom_studio_core::{
+    MemoryReconstructor as _, PendingCall, RecordedMemory, ReplayEngine as _, Seq, StateOf,
+    Topology, at_both,
+};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::query_of;
+use super::{path_of, query_of};
 use crate::dto::{EdgeDto, NodeDto, TopologyDto};
 use crate::error::{ApiError, Problem};
 use crate::http::security::Workspace;
@@ -51,6 +54,29 @@ pub(in crate::routes) struct StateDto {
     /// Calls without a reply, oldest first; at most 1,000.
     open_calls: Vec<OpenCallDto>,
     counters: CountersDto,
+    memory: MemoryCountersDto,
+}
+
+/// How much was remembered by then; `GET /api/memory/{node_id}` and `GET /api/state` with this `at` have it.
+#[derive(Debug, Serialize, ToSchema)]
+struct MemoryCountersDto {
+    /// Nodes that reported a memory, in each session.
+    owners: usize,
+    entries: usize,
+    /// The session whose state tree was patched last.
+    state_session: Option<String>,
+}
+
+impl MemoryCountersDto {
+    fn new(memory: Option<&RecordedMemory>) -> Self {
+        let owners = memory.map_or_else(Vec::new, RecordedMemory::owners);
+        let state_session = memory.and_then(|memory| memory.state_session(StateOf::Session(None)));
+        Self {
+            owners: owners.len(),
+            entries: owners.iter().map(|owner| owner.entries).sum(),
+            state_session: state_session.map(|session| session.to_string()),
+        }
+    }
 }
 
 /// A call that waits for its reply.
@@ -88,23 +114,29 @@ struct CountersDto {
     open_calls: usize,
 }
 
-/// The position whose state is shown with the cursor at an index, and the workspace there.
+/// The position whose state is shown with the cursor at an index.
+async fn position(state: &AppState, replay: &Replay, index: usize) -> Result<Seq, ApiError> {
+    let place = state.replays.engine.state_at(&replay.id, index).await?;
+    let place = place.ok_or_else(|| {
+        let detail = format!("the session has no index {index}");
+        ApiError::new(StatusCode::BAD_REQUEST, "invalid_index", detail)
+    })?;
+    Ok(place.state_at)
+}
+
+/// That position, and the workspace there.
 async fn past(
     state: &AppState,
     workspace: &Workspace,
     replay: &Replay,
     index: usize,
 ) -> Result<(u64, Past), ApiError> {
-    let place = state.replays.engine.state_at(&replay.id, index).await?;
-    let place = place.ok_or_else(|| {
-        let detail = format!("the session has no index {index}");
-        ApiError::new(StatusCode::BAD_REQUEST, "invalid_index", detail)
-    })?;
-    let past = topology::past(state, &workspace.0, place.state_at).await?;
-    Ok((place.state_at.0, past))
+    let at = position(state, replay, index).await?;
+    let past = topology::past(state, &workspace.0, at).await?;
+    Ok((at.0, past))
 }
 
-/// What was known at the cursor: the workspace's graph, its open calls and counters, as the live views showed them then.
+/// What was known at the cursor: the workspace's graph, its open calls, counters and how much its nodes remembered, as the live views showed them then.
 #[utoipa::path(
     get, path = "/api/replay/{session_id}/state",
     operation_id = "showReplayState", tag = "replay",
@@ -119,20 +151,25 @@ async fn past(
 pub(in crate::routes) async fn show(
     State(state): State<AppState>,
     Extension(workspace): Extension<Workspace>,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
     query: Result<Query<At>, QueryRejection>,
 ) -> Result<axum::Json<StateDto>, ApiError> {
+    let id = path_of(id)?;
     let query = query_of(query)?;
     let replay = state.replays.find(&workspace.0, &id)?;
     let cursor = state.replays.engine.session(&replay.id).await?;
     let index = query.index.unwrap_or(cursor.index);
-    let (at, past) = past(&state, &workspace, &replay, index).await?;
+    let at = position(&state, &replay, index).await?;
+    let live = &state.live;
+    let (topologies, memories) = at_both(&live.topologies, &live.memories, at).await?;
+    let past = topology::then(&topologies, &workspace.0);
     let graph = &past.graph;
     Ok(axum::Json(StateDto {
         session_id: id,
         index,
         total: cursor.total,
-        at,
+        at: at.0,
+        memory: MemoryCountersDto::new(memories.of_workspace(&workspace.0)),
         time: past.now.to_string(),
         counters: CountersDto {
             events: graph.nodes.iter().map(|node| node.events).sum(),
@@ -299,9 +336,10 @@ impl EdgeChanges {
 pub(in crate::routes) async fn diff(
     State(state): State<AppState>,
     Extension(workspace): Extension<Workspace>,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
     query: Result<Query<Between>, QueryRejection>,
 ) -> Result<axum::Json<DiffDto>, ApiError> {
+    let id = path_of(id)?;
     let query = query_of(query)?;
     let replay = state.replays.find(&workspace.0, &id)?;
     let (from_at, before) = past(&state, &workspace, &replay, query.from).await?;
