@@ -108,6 +108,9 @@ pub(crate) struct Seek {
     /// Positions sought, uniformly at random
     #[arg(long, default_value_t = 1_000)]
     pub(crate) asks: u32,
+    /// Mebibytes of prepared states, of each history
+    #[arg(long, default_value_t = loom_studio_core::HistoryOptions::default().max_prepared_bytes >> 20)]
+    pub(crate) prepared_mib: u64,
     /// Positions at which the state is compared with that of a fold from the beginning
     #[arg(long, default_value_t = 0)]
     pub(crate) checks: u32,

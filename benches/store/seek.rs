@@ -5,7 +5,6 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -74,12 +73,16 @@ fn failed(error: loom_studio_core::Error) -> String {
 /// A history as the server has it.
 async fn history<P: Checkpoint + Default>(
     store: &Arc<FileStore>,
-    dir: &Path,
+    args: &args::Seek,
 ) -> Result<History<P>, String> {
-    let checkpoints = DirCheckpoints::open(&dir.join("checkpoints"), store.epoch());
+    let checkpoints = DirCheckpoints::open(&args.dir.join("checkpoints"), store.epoch());
     let store: Arc<dyn EventStore> = Arc::clone(store) as _;
     let checkpoints = Arc::new(checkpoints.map_err(failed)?);
-    let (everything, options) = (EventFilter::default(), HistoryOptions::default());
+    let everything = EventFilter::default();
+    let options = HistoryOptions {
+        max_prepared_bytes: args.prepared_mib << 20,
+        ..HistoryOptions::default()
+    };
     let history = History::open(store, everything, checkpoints, options, P::default());
     history.await.map_err(failed)
 }
@@ -88,8 +91,8 @@ async fn figures(args: &args::Seek) -> Result<Figures, String> {
     fill(args).await?;
     let store = Arc::new(log::open(&args.dir, Duration::from_millis(8))?);
     let head = store.stats().await.map_err(failed)?.last_seq;
-    let topologies: History<Topologies> = history(&store, &args.dir).await?;
-    let memories: History<Memories> = history(&store, &args.dir).await?;
+    let topologies: History<Topologies> = history(&store, args).await?;
+    let memories: History<Memories> = history(&store, args).await?;
     topologies.catch_up().await.map_err(failed)?;
     memories.catch_up().await.map_err(failed)?;
     let graph = topologies.head().topology("default", Timestamp::default());
@@ -102,8 +105,8 @@ async fn figures(args: &args::Seek) -> Result<Figures, String> {
     let mut cold = Times::default();
     for _ in 0..args.asks.min(100) {
         // Histories of their own each, so that no earlier answer is near.
-        let topologies: History<Topologies> = history(&store, &args.dir).await?;
-        let memories: History<Memories> = history(&store, &args.dir).await?;
+        let topologies: History<Topologies> = history(&store, args).await?;
+        let memories: History<Memories> = history(&store, args).await?;
         let at = Seq(1 + random.below(head.0));
         let started = now();
         let state = at_both(&topologies, &memories, at).await.map_err(failed)?;

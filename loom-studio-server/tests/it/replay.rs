@@ -232,7 +232,7 @@ async fn breakpoints_that_are_refused_change_nothing() {
     let too_many = json!({"breakpoints": too_many}).to_string();
     send(&server, "PUT", &breakpoints, &too_many)
         .await
-        .problem(400, "invalid");
+        .problem(400, "too_many_breakpoints");
     let one = |id: &str, condition: &str| {
         json!({"breakpoints": [{"id": id, "condition": condition}]}).to_string()
     };
@@ -453,6 +453,11 @@ async fn a_session_belongs_to_its_workspace_and_ends() {
     unknown(&session).await;
     unknown("/api/replay/nothing").await;
     unknown("/api/replay/%00%F0%9F%98%80").await;
+    for (method, route) in routes {
+        let target = format!("/api/replay/%FF{route}");
+        let answer = Request::new(method, &target).send(server.addr).await;
+        answer.problem(400, "invalid");
+    }
     let own = format!("{session}?workspace=team");
     assert_eq!(server.get(&own).await.ok()["total"], 2);
     clock.advance(Duration::from_mins(29));
@@ -467,12 +472,14 @@ async fn a_session_belongs_to_its_workspace_and_ends() {
         .ok();
     unknown(&session).await;
 
-    for _ in 0..64 {
+    for _ in 0..32 {
         create(&server, "").await;
     }
     let refused = post(&server, "/api/replay/create").await;
     refused.problem(503, "too_many_replays");
     assert_eq!(refused.header("retry-after"), Some("60"));
+    // Others have their own.
+    create(&server, "workspace=team").await;
     clock.advance(Duration::from_secs(61));
     create(&server, "").await;
 }
@@ -516,4 +523,187 @@ async fn when_something_first_became_true() {
     first("where=type=a&direction=up")
         .await
         .problem(400, "invalid");
+}
+
+/// Four runs of two calls each, all under way at once: events of run `n` are `q{n}`, `c{n}`, `rc{n}`, `r{n}`, in the order of their times, which isn't that of their arrival.
+async fn concurrent() -> TestServer {
+    let server = TestServer::start().await;
+    let sent = |id: String, from: String, kind: &str, millis: u32, more: Value| {
+        let mut event = json!({
+            "specversion": "1.0", "id": id, "source": from, "type": kind, "studiosession": "s",
+            "time": format!("2026-01-02T03:00:00.{millis:03}Z"),
+        });
+        let more = more.as_object().unwrap().clone();
+        event.as_object_mut().unwrap().extend(more);
+        event
+    };
+    let mut events = Vec::new();
+    for n in 0..4_u32 {
+        let (agent, tool) = (format!("agent/a{n}"), format!("tool/t{n}"));
+        let (request, call) = (format!("q{n}"), format!("c{n}"));
+        let asked = json!({"subject": agent});
+        let caused = json!({"subject": tool, "causationid": request});
+        events.push(sent(
+            request.clone(),
+            "user/u".into(),
+            "node.request",
+            n,
+            asked,
+        ));
+        events.push(sent(
+            call.clone(),
+            agent.clone(),
+            "node.request",
+            10 + n,
+            caused,
+        ));
+        let reply = |of: &str| json!({"data": {"request_id": of, "result": n}});
+        events.push(sent(
+            format!("rc{n}"),
+            tool,
+            "node.response",
+            30 + n,
+            reply(&call),
+        ));
+        events.push(sent(
+            format!("r{n}"),
+            agent,
+            "node.response",
+            40 - n,
+            reply(&request),
+        ));
+    }
+    // Each run's requests, then its replies, run by run and backwards.
+    events.sort_by_key(|event| {
+        let id = event["id"].as_str().unwrap();
+        (id.starts_with('r'), std::cmp::Reverse(id.to_owned()))
+    });
+    server.append(&events).await;
+    server
+}
+
+#[tokio::test]
+async fn a_run_is_replayed_alone() {
+    let server = concurrent().await;
+    let runs = server.get("/api/runs?order=seq").await.ok();
+    let runs = runs["runs"].as_array().unwrap().clone();
+    assert_eq!(runs.len(), 4);
+    for run in &runs {
+        let root = run["id"].as_u64().unwrap();
+        let n = server.get(&format!("/api/events/{root}")).await.ok()["event"]["id"]
+            .as_str()
+            .unwrap()
+            .trim_start_matches('q')
+            .to_owned();
+        // By its name in the query, in the body, as text and as a number; `run` is the same.
+        for (query, body) in [
+            (format!("?run_id={root}"), String::new()),
+            (format!("?run={root}"), String::new()),
+            (String::new(), format!(r#"{{"run":{root}}}"#)),
+            (String::new(), format!(r#"{{"run_id":"{root}"}}"#)),
+        ] {
+            let target = format!("/api/replay/create{query}");
+            let created = send(&server, "POST", &target, &body).await.ok();
+            assert_eq!(created["total"], 4, "{query} {body}");
+        }
+        let session = create(&server, &format!("run_id={root}")).await;
+        let step = async |way: &str| {
+            let target = format!("{session}/step?direction={way}");
+            let answer = post(&server, &target).await.ok();
+            (
+                answer["event"]["id"].as_str().map(str::to_owned),
+                answer["event"]["studioseq"].as_u64(),
+            )
+        };
+        let mut passed = Vec::new();
+        let mut through = 0;
+        while let (Some(id), Some(seq)) = step("forward").await {
+            passed.push(id);
+            through = through.max(seq);
+            // The whole of the workspace as it was at the greatest position passed.
+            let state = server.get(&format!("{session}/state")).await.ok();
+            assert_eq!(state["at"], through);
+            let graph = server
+                .get(&format!("/api/topology?at={through}"))
+                .await
+                .ok();
+            assert_eq!(state["topology"]["edges"], graph["edges"]);
+        }
+        let replies = [format!("rc{n}"), format!("r{n}")];
+        let mut wanted = vec![format!("q{n}"), format!("c{n}")];
+        wanted.extend(replies);
+        assert_eq!(passed, wanted);
+        for id in passed.iter().rev() {
+            assert_eq!(step("backward").await.0.as_ref(), Some(id));
+        }
+        let body = r#"{"breakpoints":[{"id":"reply","condition":"type = node.response"}]}"#;
+        let breakpoints = format!("{session}/breakpoints");
+        send(&server, "PUT", &breakpoints, body).await.ok();
+        let stopped = post(&server, &format!("{session}/run")).await.ok();
+        assert_eq!(stopped["event"]["id"], format!("rc{n}"));
+        assert_eq!(
+            (&stopped["breakpoint"], &stopped["index"]),
+            (&json!("reply"), &json!(3))
+        );
+        server
+            .get(&format!("{session}/diff?from=0&to=4"))
+            .await
+            .ok();
+        let narrowed = format!(r#"{{"run":{root},"event_type":"node.request"}}"#);
+        let narrowed = send(&server, "POST", "/api/replay/create", &narrowed).await;
+        assert_eq!(narrowed.ok()["total"], 2);
+    }
+    for (name, status, code) in [
+        ("999", 404, "not_found"),
+        ("0", 404, "not_found"),
+        ("nothing", 400, "invalid"),
+        (TRACE, 404, "not_found"),
+    ] {
+        let refused = post(&server, &format!("/api/replay/create?run_id={name}")).await;
+        refused.problem(status, code);
+    }
+    let elsewhere = format!("/api/replay/create?run_id={}&workspace=team", runs[0]["id"]);
+    post(&server, &elsewhere).await.problem(404, "not_found");
+    let both = r#"{"run":1,"run_id":2}"#;
+    send(&server, "POST", "/api/replay/create", both)
+        .await
+        .problem(400, "invalid_body");
+}
+
+#[tokio::test]
+async fn ten_thousand_breakpoints_are_tested_together() {
+    let server = recorded().await;
+    let session = create(&server, "").await;
+    let breakpoints: Vec<Value> = (0..10_000)
+        .map(
+            |n| json!({"id": n.to_string(), "condition": format!("data.tokens = {}", 100_000 + n)}),
+        )
+        .collect();
+    let mut body = json!({"breakpoints": breakpoints});
+    let target = format!("{session}/breakpoints");
+    send(&server, "PUT", &target, &body.to_string()).await.ok();
+    let none = post(&server, &format!("{session}/run")).await.ok();
+    assert_eq!(none, json!({"error": "No breakpoint"}));
+    body["breakpoints"][9_999]["condition"] = json!("data.tokens = 2000");
+    send(&server, "PUT", &target, &body.to_string()).await.ok();
+    let stopped = post(&server, &format!("{session}/run")).await.ok();
+    assert_eq!(
+        (&stopped["event"]["id"], &stopped["breakpoint"]),
+        (&json!("third"), &json!("9999"))
+    );
+}
+
+#[tokio::test]
+async fn the_states_of_a_session_are_prepared() {
+    let server = recorded().await;
+    let session = create(&server, "").await;
+    let place = async || server.get(&session).await.ok();
+    crate::harness::within("the states are prepared", async {
+        while place().await["prepared"]["state"] != "ready" {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+    let empty = create(&server, "trace_id=none").await;
+    assert_eq!(server.get(&empty).await.ok()["prepared"]["state"], "ready");
 }

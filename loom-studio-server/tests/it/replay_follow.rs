@@ -224,3 +224,26 @@ async fn a_server_stops_while_a_session_plays() {
     socket.closed_with(1001).await;
     within("the end", server.ended()).await;
 }
+
+#[tokio::test]
+async fn a_followed_session_is_in_use() {
+    use loom_studio_core::{Clock as _, ManualClock, SystemClock};
+    let clock = std::sync::Arc::new(ManualClock::new(SystemClock.now()));
+    let components = loom_studio_server::Components {
+        clock: clock.clone(),
+        ..loom_studio_server::Components::default()
+    };
+    let server = TestServer::of(crate::harness::memory(), components, |_| {}).await;
+    server.append(&[timed("1", "a", 0)]).await;
+    let session = create(&server, "").await;
+    let mut socket = follow(&server, &session).await;
+    socket.frame("replay").await;
+    clock.advance(Duration::from_hours(2));
+    server.get(&session).await.ok();
+    // Whoever follows is told of the end.
+    Request::new("DELETE", &session)
+        .send(server.addr)
+        .await
+        .ok();
+    socket.frame("error").await;
+}
