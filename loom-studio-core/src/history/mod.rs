@@ -217,8 +217,12 @@ impl<P: Checkpoint> History<P> {
         if target < base {
             return Err(gone(target, base));
         }
-        let (position, state) = self.nearest(target).await?;
-        Ok((Cursor { position, state }, target))
+        let (position, nearest) = self.nearest(target).await?;
+        let cursor = Cursor {
+            position,
+            state: nearest,
+        };
+        Ok((cursor, target))
     }
 
     /// Keeps the answer to a question that cost a long fold, for the next one nearby.
