@@ -66,6 +66,7 @@ pub(crate) fn run(args: &args::Seek) -> Result<String, String> {
     Ok(table(&figures))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "what `map_err` takes")]
 fn failed(error: loom_studio_core::Error) -> String {
     error.to_string()
 }
@@ -299,7 +300,7 @@ fn evict(number: u64, entry: u64) -> String {
 }
 
 fn event(number: u64, source: &str, kind: &str, data: &str) -> String {
-    let time = Timestamp::from_nanos((1_767_322_800_000 + number as i64) * 1_000_000);
+    let time = Timestamp::from_nanos((1_767_322_800_000 + number.cast_signed()) * 1_000_000);
     format!(
         "{{\"specversion\":\"1.0\",\"id\":\"m{number}\",\"source\":\"{source}\",\"type\":\"{kind}\",\"time\":\"{time}\",\"data\":{data}}}"
     )
