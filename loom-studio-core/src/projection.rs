@@ -1,5 +1,7 @@
 //! The one idea: everything that isn't the log is a pure fold over it.
 
+use std::fmt::Debug;
+
 use crate::error::Result;
 use crate::event::Record;
 use crate::ids::Seq;
@@ -48,8 +50,74 @@ pub trait Checkpoint: Projection + Clone + Sync + Sized + 'static {
 ///
 /// Beside that of [`Checkpoint`]: an estimate never depends on anything but the two states, is 0 for a clone, and costs a look at each node and document, not at what is in those that are shared.
 pub trait Persistent: Checkpoint {
+    /// What any state along a range can be put together from; [`Untracked`] when states at some of its positions serve better.
+    type Track: Track<Self>;
+
     /// About how many bytes this state takes beside an earlier one of the same fold: what the two don't share.
     fn unshared_bytes(&self, earlier: &Self) -> u64;
+}
+
+/// A fold along a range of a log, from which its state at any position of the range is to be had without the log.
+///
+/// # Contract
+///
+/// * **Faithful.** [`at`](Self::at) a position answers every question, now and after any further records, as the state there did.
+/// * **Quick.** `at` costs microseconds; a question about one node or document of that state costs a bounded part of what that one was told, whatever the rest.
+pub trait Track<P>: Sized + Debug + Send + Sync + 'static {
+    /// Sets out from a state, which answers as before. `None` when there is nothing to note for this projection.
+    fn begin(state: &mut P) -> Option<Self>;
+
+    /// Takes the state one record on, and notes what that changes. Every record of the log after the beginning comes, each once.
+    fn apply(&mut self, state: &mut P, record: &Record);
+
+    /// About how many bytes it takes.
+    fn bytes(&self) -> u64;
+
+    /// How many states, or parts of states, it holds.
+    fn states(&self) -> usize;
+
+    /// Takes less memory, and makes the questions cost more. False when it can't.
+    fn thin(&mut self) -> bool;
+
+    /// Nothing more comes.
+    fn close(&mut self);
+
+    /// The state at a position, from the beginning to the last record applied.
+    fn at(&self, at: Seq) -> P;
+}
+
+/// No [`Track`].
+#[derive(Debug, Clone, Copy)]
+pub enum Untracked {}
+
+impl<P> Track<P> for Untracked {
+    fn begin(_: &mut P) -> Option<Self> {
+        None
+    }
+
+    fn apply(&mut self, _: &mut P, _: &Record) {
+        match *self {}
+    }
+
+    fn bytes(&self) -> u64 {
+        match *self {}
+    }
+
+    fn states(&self) -> usize {
+        match *self {}
+    }
+
+    fn thin(&mut self) -> bool {
+        match *self {}
+    }
+
+    fn close(&mut self) {
+        match *self {}
+    }
+
+    fn at(&self, _: Seq) -> P {
+        match *self {}
+    }
 }
 
 /// About how many entries a changed one of a persistent B-tree copies along: those of its leaf and of the branches above.

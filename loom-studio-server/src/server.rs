@@ -119,6 +119,7 @@ impl Server {
             Arc::clone(&store),
             Arc::clone(&components.clock),
             Arc::clone(&components.ids),
+            settings.limits.replay_lookup_timeout,
         );
         let dear = Dear::default();
         let state = AppState::new(Inner {

@@ -79,6 +79,10 @@ pub struct Limits {
     pub send_timeout: Duration,
     /// How long shutdown waits for connections to finish.
     pub shutdown_timeout: Duration,
+    /// How long looking up the events of a replay session may take, with the wait for its turn.
+    pub replay_lookup_timeout: Duration,
+    /// How long a replay session that nobody follows plays on: whoever began to play it may be about to follow it.
+    pub replay_unwatched: Duration,
 }
 
 impl Default for Limits {
@@ -96,6 +100,8 @@ impl Default for Limits {
             header_timeout: Duration::from_secs(15),
             send_timeout: Duration::from_mins(1),
             shutdown_timeout: Duration::from_secs(10),
+            replay_lookup_timeout: Duration::from_secs(30),
+            replay_unwatched: Duration::from_secs(10),
         }
     }
 }

@@ -1,14 +1,16 @@
 //! States left behind all along a range, of several histories in one pass over the log.
 
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use tokio::sync::MutexGuard;
 
+use super::prepared::{Range, Tracked};
 use super::{History, READ, lock};
 use crate::error::{ErrorKind, Result};
 use crate::ids::{Epoch, Seq};
-use crate::projection::Persistent;
+use crate::projection::{Persistent, Track};
 use crate::store::{Delivery, EventFilter, EventStore, StartAt};
 
 /// A [`History`] whose states can be kept side by side, of whatever projection.
@@ -92,13 +94,21 @@ async fn along(
     store.subscribe(after, EventFilter::default()).await
 }
 
+/// The part of the bytes of a range that a track may take, when states are left behind where it ends: three quarters.
+const TRACK_SHARE: (u64, u64) = (3, 4);
+
 /// The journey of one history.
-struct Way<'a, P> {
+struct Way<'a, P: Persistent> {
     history: &'a History<P>,
     from: Seq,
     to: Seq,
     position: Seq,
     state: P,
+    /// While it fits the bound.
+    track: Option<P::Track>,
+    tracked: Option<Tracked<P>>,
+    tracked_bytes: u64,
+    /// From where the track ends.
     states: States<P>,
     /// The turn of this history.
     _turn: MutexGuard<'a, ()>,
@@ -119,6 +129,14 @@ struct States<P> {
 impl<P: Persistent> States<P> {
     fn is_due(&self, at: Seq) -> bool {
         (at.0 - self.from.0).is_multiple_of(self.step)
+    }
+
+    /// Begins anew from a position.
+    fn begin(&mut self, from: Seq, state: &P) {
+        self.from = from;
+        self.kept.clear();
+        self.bytes = 0;
+        self.leave(from, state);
     }
 
     fn leave(&mut self, at: Seq, state: &P) {
@@ -150,6 +168,31 @@ impl<P: Persistent> States<P> {
     }
 }
 
+impl<P: Persistent> Way<'_, P> {
+    /// Keeps the track within its bytes; one that can't be ends here.
+    fn bound_track(&mut self) {
+        let Some(track) = &mut self.track else { return };
+        let (part, of) = TRACK_SHARE;
+        let most = self.states.most_bytes / of * part;
+        while track.bytes() > most {
+            if !track.thin() {
+                self.close_track();
+                self.states.begin(self.position, &self.state);
+                return;
+            }
+        }
+    }
+
+    fn close_track(&mut self) {
+        if let Some(mut track) = self.track.take() {
+            track.close();
+            self.tracked_bytes = track.bytes();
+            self.states.most_bytes = self.states.most_bytes.saturating_sub(self.tracked_bytes);
+            self.tracked = Some(Tracked::new(Arc::new(track), self.position));
+        }
+    }
+}
+
 impl<P: Persistent> Journey for Way<'_, P> {
     fn step(&self) -> u64 {
         self.states.step
@@ -158,23 +201,32 @@ impl<P: Persistent> Journey for Way<'_, P> {
     fn follow(&mut self, delivery: &Delivery) {
         for record in &delivery.records {
             if record.seq() > self.position && self.history.is_in_scope(record) {
-                self.state.apply(record);
+                match &mut self.track {
+                    Some(track) => track.apply(&mut self.state, record),
+                    None => self.state.apply(record),
+                }
             }
         }
         self.position = self.position.max(delivery.through).min(self.to);
-        if self.states.is_due(self.position) || self.position == self.to {
+        if self.track.is_some() {
+            self.bound_track();
+        } else if self.states.is_due(self.position) || self.position == self.to {
             self.states.leave(self.position, &self.state);
         }
     }
 
-    fn arrive(self: Box<Self>) {
-        let bytes = self.states.bytes;
+    fn arrive(mut self: Box<Self>) {
+        self.close_track();
+        let bytes = self.tracked_bytes.saturating_add(self.states.bytes);
         let states = self.states.kept.into_iter();
-        let states = states.map(|(at, state, _)| (at, state)).collect();
-        let dropped = {
-            let mut kept = lock(&self.history.kept);
-            kept.prepared.add(self.from, self.to, states, bytes)
+        let range = Range {
+            from: self.from,
+            to: self.to,
+            tracked: self.tracked,
+            states: states.map(|(at, state, _)| (at, state)).collect(),
+            bytes,
         };
+        let dropped = lock(&self.history.kept).prepared.add(range);
         // Freeing states may take a while: not under the lock.
         drop(dropped);
     }
@@ -187,7 +239,14 @@ impl<P: Persistent> Travelled for History<P> {
         if lock(&self.kept).prepared.covers(from, to) {
             return Ok(None);
         }
-        let state = self.at(from).await?;
+        let mut state = self.at(from).await?;
+        // A track is of all records: those of a workspace don't say at which positions it stood.
+        let is_of_all = self.scope.workspace.is_none();
+        let track = if is_of_all {
+            P::Track::begin(&mut state)
+        } else {
+            None
+        };
         let mut states = States {
             from,
             step: self.options.step,
@@ -196,13 +255,18 @@ impl<P: Persistent> Travelled for History<P> {
             kept: Vec::new(),
             bytes: 0,
         };
-        states.leave(from, &state);
+        if track.is_none() {
+            states.leave(from, &state);
+        }
         Ok(Some(Box::new(Way {
             history: self,
             from,
             to,
             position: from,
             state,
+            track,
+            tracked: None,
+            tracked_bytes: 0,
             states,
             _turn: turn,
         })))

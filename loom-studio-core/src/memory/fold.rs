@@ -9,6 +9,7 @@ use super::document::{Document, MAX_DOCUMENT_BYTES, Revision};
 use super::entries::{NewEntry, NodeMemory, What};
 use super::patch::FaultReason;
 use super::report::{Described, MAX_SOURCES, Report};
+use super::postings::Past;
 use super::tier::canonical;
 use super::tree::{Origin, Stamp};
 use crate::clock::Timestamp;
@@ -32,7 +33,8 @@ const DEFAULT_TIER: &str = "session";
 ///
 /// Memory and state live in a process, so they are kept apart by session; two runs of one program don't mix.
 ///
-/// Other events cost a comparison of their type. A memory event costs a few look-ups in trees of what its node holds; one that lists a tier costs the list. A clone costs a few counters.
+/// Other events cost a comparison of their type. A state of a prepared range is put together when it is asked: a question costs what its node or tree was told lately; the next record applied to it, or encoding it, costs a
+/// fold from the beginning of that range. A memory event costs a few look-ups in trees of what its node holds; one that lists a tier costs the list. A clone costs a few counters.
 #[derive(Debug, Clone, Default)]
 pub struct RecordedMemory {
     pub(super) nodes: OrdMap<NodeId, NodeSessions>,
@@ -46,6 +48,8 @@ pub struct RecordedMemory {
     pub(super) left_out: u64,
     pub(super) names: OrdSet<Arc<str>>,
     pub(super) through: Seq,
+    /// Where the rest is to be found, when it isn't here.
+    pub(super) past: Option<Past>,
 }
 
 /// One node in each session that reported a memory of it.
@@ -73,6 +77,15 @@ impl RecordedMemory {
         self.left_out
     }
 
+    /// Holds all there is to know, not where to find it.
+    pub(super) fn settle(&mut self) {
+        if let Some(past) = self.past.take() {
+            let through = self.through;
+            *self = past.settled();
+            self.through = through;
+        }
+    }
+
     /// Whether there is room for a memory or state tree that is not there yet. If not, the event is left out.
     fn admit(&mut self) -> bool {
         let has_room = self.owners < MAX_OWNERS;
@@ -88,40 +101,39 @@ impl RecordedMemory {
     fn memory_mut(
         &mut self,
         node: &NodeId,
-        event: &Event,
+        event: Input<'_>,
         stamp: &Stamp,
     ) -> Option<&mut NodeMemory> {
         let sessions = self.nodes.get(node);
         let is_known =
-            sessions.is_some_and(|sessions| sessions.by_session.contains_key(event.session()));
+            sessions.is_some_and(|sessions| sessions.by_session.contains_key(event.session));
         if !is_known && !self.admit() {
             return None;
         }
         let sessions = self.nodes.entry(node.clone()).or_default();
-        if sessions.latest != *event.session() {
-            sessions.latest = Arc::clone(event.session());
+        if sessions.latest != *event.session {
+            sessions.latest = Arc::clone(event.session);
         }
         let memory = sessions
             .by_session
-            .entry(Arc::clone(event.session()))
+            .entry(Arc::clone(event.session))
             .or_default();
         let memory = Arc::make_mut(memory);
         memory.last = Some(Arc::clone(stamp));
         Some(memory)
     }
 
-    fn apply_memory(&mut self, event: &Event, what: &str) {
+    fn apply_memory(&mut self, event: Input<'_>, what: &str) -> Option<MemoryKey> {
         let stamp = stamp_of(event);
-        let data = event.data().unwrap_or_default();
+        let data = event.data;
         let Some(report) = Report::read(data) else {
-            if let Some(memory) = self.memory_mut(event.from(), event, &stamp) {
-                memory.faults.push(&stamp, 0, FaultReason::Malformed);
-            }
-            return;
+            let memory = self.memory_mut(event.from, event, &stamp)?;
+            memory.faults.push(&stamp, 0, FaultReason::Malformed);
+            return Some(event.key_of(event.from.clone()));
         };
         let owner = match &report.owner {
             Some(owner) => NodeId::new(owner),
-            None => event.from().clone(),
+            None => event.from.clone(),
         };
         let tier = self.share(report.entry.tier.as_deref().unwrap_or(DEFAULT_TIER));
         let role = report.entry.role.as_deref().map(|role| self.share(role));
@@ -135,9 +147,7 @@ impl RecordedMemory {
             listed.push((self.share(name), list));
         }
         let room = MAX_ENTRIES.saturating_sub(self.entries);
-        let Some(memory) = self.memory_mut(&owner, event, &stamp) else {
-            return;
-        };
+        let memory = self.memory_mut(&owner, event, &stamp)?;
         memory.reports_entries = true;
         let before = memory.entries.len();
         let mut applying = Applying {
@@ -150,6 +160,7 @@ impl RecordedMemory {
         applying.set_members(&listed, report.reason.as_deref());
         let after = applying.memory.entries.len();
         self.entries = (self.entries + after).saturating_sub(before);
+        Some(event.key_of(owner))
     }
 
     fn listed(&mut self, entry: &Described<'_>) -> Listed {
@@ -161,9 +172,9 @@ impl RecordedMemory {
         }
     }
 
-    fn apply_project_state(&mut self, event: &Event) {
+    fn apply_project_state(&mut self, event: Input<'_>) -> Option<MemoryKey> {
         let stamp = stamp_of(event);
-        let data = event.data().unwrap_or_default();
+        let data = event.data;
         let (mut owner, mut revision) = (None, None);
         let read = members(data, |name, value| match name {
             "node_id" | "owner" => {
@@ -177,32 +188,30 @@ impl RecordedMemory {
             }
             _ => {}
         });
-        let owner = owner.map_or_else(|| event.from().clone(), |owner| NodeId::new(&owner));
+        let owner = owner.map_or_else(|| event.from.clone(), |owner| NodeId::new(&owner));
         let others = self.document_bytes;
-        let Some(memory) = self.memory_mut(&owner, event, &stamp) else {
-            return;
-        };
-        let Some(revision) = read.and(revision) else {
-            memory
-                .project_state
-                .faults
-                .push(&stamp, 0, FaultReason::Malformed);
-            return;
-        };
-        self.document_bytes = revise(&mut memory.project_state, &revision, &stamp, others);
+        let memory = self.memory_mut(&owner, event, &stamp)?;
+        let document = &mut memory.project_state;
+        match read.and(revision) {
+            Some(revision) => {
+                self.document_bytes = revise(document, &revision, &stamp, others);
+            }
+            None => document.faults.push(&stamp, 0, FaultReason::Malformed),
+        }
+        Some(event.key_of(owner))
     }
 
-    fn apply_state(&mut self, event: &Event) {
+    fn apply_state(&mut self, event: Input<'_>) -> Option<MemoryKey> {
         let stamp = stamp_of(event);
         let mut patches = None;
-        let _ = members(event.data().unwrap_or_default(), |name, value| {
+        let _ = members(event.data, |name, value| {
             if name == "patches" {
                 patches = Some(value);
             }
         });
-        let session = event.session();
+        let session = event.session;
         if !self.states.contains_key(session) && !self.admit() {
-            return;
+            return None;
         }
         if self.latest_state.as_ref() != Some(session) {
             self.latest_state = Some(Arc::clone(session));
@@ -215,6 +224,18 @@ impl RecordedMemory {
             }
             None => document.faults.push(&stamp, 0, FaultReason::Malformed),
         }
+        Some(MemoryKey::State(Arc::clone(session)))
+    }
+
+    /// Takes in an event, and says which memory or state tree it was about; `None` when it was about neither, or left out.
+    pub(super) fn take(&mut self, event: Input<'_>) -> Option<MemoryKey> {
+        self.settle();
+        self.through = event.seq;
+        match Subject::of(event.kind)? {
+            Subject::State => self.apply_state(event),
+            Subject::ProjectState => self.apply_project_state(event),
+            Subject::Entries(what) => self.apply_memory(event, what),
+        }
     }
 }
 
@@ -226,11 +247,48 @@ fn revise(document: &mut Document, revision: &Revision<'_>, stamp: &Stamp, all_b
     others + document.bytes()
 }
 
-fn stamp_of(event: &Event) -> Stamp {
+fn stamp_of(event: Input<'_>) -> Stamp {
     Arc::new(Origin {
-        seq: event.seq(),
-        by: event.from().clone(),
+        seq: event.seq,
+        by: event.from.clone(),
     })
+}
+
+/// What a fold reads of an event.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Input<'a> {
+    pub(super) seq: Seq,
+    pub(super) from: &'a NodeId,
+    pub(super) session: &'a Arc<str>,
+    pub(super) time: Timestamp,
+    pub(super) received: Timestamp,
+    pub(super) kind: &'a str,
+    pub(super) data: &'a str,
+}
+
+impl<'a> Input<'a> {
+    pub(super) fn of(event: &'a Event) -> Self {
+        Self {
+            seq: event.seq(),
+            from: event.from(),
+            session: event.session(),
+            time: event.time(),
+            received: event.received(),
+            kind: event.kind(),
+            data: event.data().unwrap_or_default(),
+        }
+    }
+
+    fn key_of(self, owner: NodeId) -> MemoryKey {
+        MemoryKey::Memory(owner, Arc::clone(self.session))
+    }
+}
+
+/// What changes on its own: the memory of a node in a session, or the state tree of a session.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum MemoryKey {
+    Memory(NodeId, Arc<str>),
+    State(Arc<str>),
 }
 
 /// What an event is about.
@@ -242,8 +300,8 @@ enum Subject<'a> {
 }
 
 impl<'a> Subject<'a> {
-    fn of(event: &'a Event) -> Option<Self> {
-        match &**event.kind() {
+    fn of(kind: &'a str) -> Option<Self> {
+        match kind {
             "state.patch" => Some(Self::State),
             "pso.update" => Some(Self::ProjectState),
             kind => kind
@@ -258,18 +316,19 @@ impl<'a> Subject<'a> {
 
 /// Whether a record can change anything here.
 pub(super) fn concerns(record: &Record) -> bool {
-    matches!(record, Record::Event(event) if Subject::of(event).is_some())
+    matches!(record, Record::Event(event) if Subject::of(event.kind()).is_some())
 }
 
 impl Projection for RecordedMemory {
     fn apply(&mut self, record: &Record) {
-        self.through = record.seq();
-        let Record::Event(event) = record else { return };
-        match Subject::of(event) {
-            Some(Subject::State) => self.apply_state(event),
-            Some(Subject::ProjectState) => self.apply_project_state(event),
-            Some(Subject::Entries(what)) => self.apply_memory(event, what),
-            None => {}
+        match record {
+            Record::Event(event) => {
+                self.take(Input::of(event));
+            }
+            Record::Observation(_) => {
+                self.settle();
+                self.through = record.seq();
+            }
         }
     }
 
@@ -289,7 +348,7 @@ struct Listed {
 /// One event on its way into one memory.
 struct Applying<'a> {
     memory: &'a mut NodeMemory,
-    event: &'a Event,
+    event: Input<'a>,
     stamp: &'a Stamp,
     /// Entries it may come to hold.
     limit: usize,
@@ -309,7 +368,7 @@ impl Applying<'_> {
     }
 
     fn time(&self, reported: Option<Timestamp>) -> Timestamp {
-        resolve_time(reported, Some(self.event.time()), self.event.received())
+        resolve_time(reported, Some(self.event.time), self.event.received)
     }
 
     fn described(

@@ -24,6 +24,11 @@ impl Checkpoint for RecordedMemory {
     const FORMAT: &'static str = "memory-2";
 
     fn save(&self) -> Vec<u8> {
+        if self.past.is_some() {
+            let mut settled = self.clone();
+            settled.settle();
+            return settled.save();
+        }
         let mut names = Names::default();
         let nodes = self
             .nodes

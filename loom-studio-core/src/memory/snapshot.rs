@@ -1,5 +1,6 @@
 //! The questions a reconstructor answers.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use super::diff::{memory_changes, state_changes};
@@ -7,6 +8,7 @@ use super::document::{Document, Faults};
 use super::entries::{Entry, NodeMemory, Step, What};
 use super::fold::RecordedMemory;
 use super::pointer::{push_token, tokens};
+use super::postings::Past;
 use super::tier::{MemoryTier, canonical};
 use super::tree::{Origin, Tree};
 use super::{
@@ -18,26 +20,37 @@ use crate::ids::Seq;
 use crate::projection::Projection;
 
 impl RecordedMemory {
-    fn node(&self, node: &NodeId, session: Option<&str>) -> Option<(&Arc<str>, &NodeMemory)> {
+    fn node(&self, node: &NodeId, session: Option<&str>) -> Option<(Arc<str>, Arc<NodeMemory>)> {
+        if let Some(past) = &self.past {
+            let session = session.map(Arc::from).or_else(|| past.latest_of(node))?;
+            let memory = past.memory(node, &session)?;
+            return Some((session, memory));
+        }
         let sessions = self.nodes.get(node)?;
         let session = session.unwrap_or(&sessions.latest);
         let (session, memory) = sessions.by_session.get_key_value(session)?;
-        Some((session, memory))
+        Some((Arc::clone(session), Arc::clone(memory)))
     }
 
-    fn document(&self, of: StateOf<'_>) -> Option<&Document> {
+    fn tree(&self, session: Option<&str>) -> Option<(Arc<str>, Arc<Document>)> {
+        if let Some(past) = &self.past {
+            let session = session.map(Arc::from).or_else(|| past.latest_state())?;
+            let document = past.state(&session)?;
+            return Some((session, document));
+        }
+        let session = session.or(self.latest_state.as_deref())?;
+        let (session, document) = self.states.get_key_value(session)?;
+        Some((Arc::clone(session), Arc::clone(document)))
+    }
+
+    fn document(&self, of: StateOf<'_>) -> Option<Held> {
         match of {
-            StateOf::Session(session) => {
-                let session = session.or(self.latest_state.as_deref())?;
-                self.states.get(session).map(|document| &**document)
-            }
-            StateOf::Node(node, session) => Some(&self.node(node, session)?.1.project_state),
+            StateOf::Session(session) => Some(Held::Tree(self.tree(session)?.1)),
+            StateOf::Node(node, session) => Some(Held::OfNode(self.node(node, session)?.1)),
         }
     }
-}
 
-impl MemoryReconstructor for RecordedMemory {
-    fn owners(&self) -> Vec<MemoryOwner> {
+    pub(super) fn recorded_owners(&self) -> Vec<MemoryOwner> {
         self.nodes
             .iter()
             .flat_map(|(node, sessions)| {
@@ -53,6 +66,30 @@ impl MemoryReconstructor for RecordedMemory {
                     })
             })
             .collect()
+    }
+}
+
+/// A document, with what it is part of.
+enum Held {
+    Tree(Arc<Document>),
+    OfNode(Arc<NodeMemory>),
+}
+
+impl Deref for Held {
+    type Target = Document;
+
+    fn deref(&self) -> &Document {
+        match self {
+            Self::Tree(document) => document,
+            Self::OfNode(memory) => &memory.project_state,
+        }
+    }
+}
+
+impl MemoryReconstructor for RecordedMemory {
+    fn owners(&self) -> Vec<MemoryOwner> {
+        let past = self.past.as_ref();
+        past.map_or_else(|| self.recorded_owners(), Past::owners)
     }
 
     fn memory(&self, node: &NodeId, session: Option<&str>) -> Option<MemorySnapshot> {
@@ -73,7 +110,7 @@ impl MemoryReconstructor for RecordedMemory {
         });
         Some(MemorySnapshot {
             node: node.clone(),
-            session: Arc::clone(session),
+            session,
             entries,
             reports_entries: memory.reports_entries,
             history: memory.steps.iter().map(step_of).collect(),
@@ -105,17 +142,10 @@ impl MemoryReconstructor for RecordedMemory {
 
     fn state_session(&self, document: StateOf<'_>) -> Option<Arc<str>> {
         match document {
-            StateOf::Session(session) => {
-                let session = session.or(self.latest_state.as_deref())?;
-                let (session, _) = self.states.get_key_value(session)?;
-                Some(Arc::clone(session))
-            }
+            StateOf::Session(session) => Some(self.tree(session)?.0),
             StateOf::Node(node, session) => {
                 let (session, memory) = self.node(node, session)?;
-                memory
-                    .project_state
-                    .is_reported()
-                    .then(|| Arc::clone(session))
+                memory.project_state.is_reported().then_some(session)
             }
         }
     }
@@ -151,8 +181,8 @@ impl MemoryReconstructor for RecordedMemory {
         let Some((session, new)) = later.node(node, session) else {
             return Vec::new();
         };
-        let old = self.node(node, Some(session)).map(|(_, memory)| memory);
-        memory_changes(old, new, self.through())
+        let old = self.node(node, Some(&session)).map(|(_, memory)| memory);
+        memory_changes(old.as_deref(), &new, self.through())
     }
 
     fn state_diff(&self, later: &Self, document: StateOf<'_>) -> Vec<StateChange> {
@@ -164,7 +194,7 @@ impl MemoryReconstructor for RecordedMemory {
             StateOf::Session(_) => self.document(StateOf::Session(Some(&session))),
             StateOf::Node(node, _) => self.document(StateOf::Node(node, Some(&session))),
         };
-        state_changes(old, new, self.through())
+        state_changes(old.as_deref(), &new, self.through())
     }
 
     fn fresh(&self) -> Box<dyn MemoryReconstructor> {

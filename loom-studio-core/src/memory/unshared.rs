@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::document::{Document, Touch};
 use super::entries::{Entry, NodeMemory, Step};
 use super::fold::RecordedMemory;
+use super::track::MemoryTrack;
 use super::workspaces::Memories;
 use crate::ids::Seq;
 use crate::projection::{Persistent, map_bytes};
@@ -18,7 +19,7 @@ fn pushed(length: usize, dropped: u64, earlier_length: usize, earlier_dropped: u
     (length as u64 + dropped).saturating_sub(earlier_length as u64 + earlier_dropped)
 }
 
-fn document_bytes(document: &Document, earlier: &Document) -> u64 {
+pub(super) fn document_bytes(document: &Document, earlier: &Document) -> u64 {
     let touches = pushed(
         document.touches.len(),
         document.touches_dropped,
@@ -30,7 +31,7 @@ fn document_bytes(document: &Document, earlier: &Document) -> u64 {
     copied + touches * size_of::<Touch>() as u64
 }
 
-fn memory_bytes(memory: &NodeMemory, earlier: &NodeMemory) -> u64 {
+pub(super) fn memory_bytes(memory: &NodeMemory, earlier: &NodeMemory) -> u64 {
     let changed = earlier.entries.diff(&memory.entries).count();
     let steps = pushed(
         memory.steps.len(),
@@ -52,6 +53,12 @@ impl RecordedMemory {
     fn unshared_bytes(&self, earlier: &Self) -> u64 {
         if self.through == earlier.through {
             return 0;
+        }
+        if self.past.is_some() || earlier.past.is_some() {
+            let (mut one, mut other) = (self.clone(), earlier.clone());
+            one.settle();
+            other.settle();
+            return one.unshared_bytes(&other);
         }
         let (no_memory, no_document) = (NodeMemory::default(), Document::default());
         let (mut changed, mut bytes) = (0, 0);
@@ -85,6 +92,8 @@ impl RecordedMemory {
 }
 
 impl Persistent for Memories {
+    type Track = MemoryTrack;
+
     fn unshared_bytes(&self, earlier: &Self) -> u64 {
         let empty = RecordedMemory {
             through: Seq::ZERO,

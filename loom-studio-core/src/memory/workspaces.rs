@@ -35,6 +35,45 @@ impl Memories {
         self.by_workspace.iter()
     }
 
+    /// Of a workspace an event is about; `None` when there is no room for it, which is counted.
+    pub(super) fn workspace_mut(&mut self, workspace: &Arc<str>) -> Option<&mut RecordedMemory> {
+        let has_room = self.by_workspace.len() < MAX_WORKSPACES;
+        if !has_room && !self.by_workspace.contains_key(workspace) {
+            self.left_out += 1;
+            return None;
+        }
+        Some(self.by_workspace.entry(Arc::clone(workspace)).or_default())
+    }
+
+    /// Holds all there is to know, not where to find it.
+    pub(super) fn settle(&mut self) {
+        let workspaces: Vec<Arc<str>> = self.by_workspace.keys().cloned().collect();
+        for workspace in workspaces {
+            if let Some(memory) = self.by_workspace.get_mut(&workspace) {
+                memory.settle();
+            }
+        }
+    }
+
+    /// Goes on to a record.
+    pub(super) fn pass(&mut self, to: Seq) {
+        self.through = to;
+    }
+
+    /// Other workspaces at a later position.
+    pub(super) fn with(
+        &self,
+        by_workspace: OrdMap<Arc<str>, RecordedMemory>,
+        left_out: u64,
+        through: Seq,
+    ) -> Self {
+        Self {
+            by_workspace,
+            left_out: self.left_out + left_out,
+            through,
+        }
+    }
+
     /// Events about memories or states there was no room for, those of further workspaces included; 0 in all but hostile traffic.
     pub fn left_out(&self) -> u64 {
         let within = self.by_workspace.values().map(RecordedMemory::left_out);
@@ -48,15 +87,8 @@ impl Projection for Memories {
         if !concerns(record) {
             return;
         }
-        let workspace = record.workspace();
-        if let Some(memory) = self.by_workspace.get_mut(&**workspace) {
+        if let Some(memory) = self.workspace_mut(record.workspace()) {
             memory.apply(record);
-        } else if self.by_workspace.len() < MAX_WORKSPACES {
-            let mut memory = RecordedMemory::default();
-            memory.apply(record);
-            self.by_workspace.insert(Arc::clone(workspace), memory);
-        } else {
-            self.left_out += 1;
         }
     }
 

@@ -10,7 +10,7 @@ use super::state::{EdgeState, NodeState};
 use super::{CausalTopology, Topologies};
 use crate::event::NodeId;
 use crate::ids::Seq;
-use crate::projection::{Persistent, map_bytes};
+use crate::projection::{Persistent, Untracked, map_bytes};
 
 /// The bytes of the entries of `map` that `earlier`, of the same fold, lacks or has otherwise, with what their change copied of the map. Entries are never taken out.
 fn unshared_entries<K: Ord + Clone, V>(
@@ -58,6 +58,8 @@ impl CausalTopology {
 }
 
 impl Persistent for Topologies {
+    type Track = Untracked;
+
     fn unshared_bytes(&self, earlier: &Self) -> u64 {
         let empty = CausalTopology::default();
         let inferers = self.by_workspace.iter();

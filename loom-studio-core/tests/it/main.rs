@@ -27,6 +27,7 @@ mod memory_fold;
 mod memory_laws;
 mod memory_patch;
 mod memory_store;
+mod memory_track;
 mod metrics;
 mod oracle;
 #[cfg(feature = "file")]

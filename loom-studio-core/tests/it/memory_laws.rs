@@ -14,12 +14,12 @@ use crate::memory_fold::{Program, value_of};
 use crate::memory_patch::any_operation;
 
 const TIERS: [&str; 4] = ["session", "working", "L4", "mine"];
-const NODES: [&str; 2] = ["/node/agent/a", "/node/agent/b"];
-const SESSIONS: [&str; 2] = ["first", "second"];
+pub(crate) const NODES: [&str; 2] = ["/node/agent/a", "/node/agent/b"];
+pub(crate) const SESSIONS: [&str; 2] = ["first", "second"];
 
 /// One event: who, where, what, and its data.
 #[derive(Debug, Clone)]
-struct Step {
+pub(crate) struct Step {
     node: &'static str,
     session: &'static str,
     kind: &'static str,
@@ -62,7 +62,7 @@ fn any_document() -> impl Strategy<Value = Value> {
     ])
 }
 
-fn any_step() -> impl Strategy<Value = Step> {
+pub(crate) fn any_step() -> impl Strategy<Value = Step> {
     let memory = (
         select(vec![
             "memory.add",
@@ -94,7 +94,7 @@ fn any_step() -> impl Strategy<Value = Step> {
     )
 }
 
-fn records(steps: &[Step]) -> Vec<Record> {
+pub(crate) fn records(steps: &[Step]) -> Vec<Record> {
     let mut program = Program::default();
     for step in steps {
         program

@@ -23,8 +23,6 @@ use crate::protocol::ReplayPlayState;
 const MAX_EVENTS: usize = 1_000_000;
 /// Events in all sessions.
 const MAX_EVENTS_IN_ALL: usize = 1_500_000;
-/// How long looking up the events of a session may take, with the wait for its turn.
-const LONGEST_CREATE: Duration = Duration::from_secs(30);
 /// Sessions that look up their events at the same time: each holds them before it is known whether there is room.
 const MAX_CREATING: usize = 2;
 
@@ -34,6 +32,7 @@ pub(crate) struct Replays {
     pub(crate) engine: LogReplay,
     sessions: Mutex<BTreeMap<Arc<str>, Arc<Replay>>>,
     creating: Semaphore,
+    lookup_timeout: Duration,
 }
 
 /// How far the states of a session are prepared.
@@ -133,6 +132,7 @@ impl Replays {
         store: Arc<dyn EventStore>,
         clock: Arc<dyn Clock>,
         ids: Arc<dyn IdSource>,
+        lookup_timeout: Duration,
     ) -> Self {
         let options = ReplayOptions {
             max_events: MAX_EVENTS,
@@ -143,6 +143,7 @@ impl Replays {
             engine: LogReplay::new(store, clock, ids, options),
             sessions: Mutex::default(),
             creating: Semaphore::new(MAX_CREATING),
+            lookup_timeout,
         }
     }
 
@@ -157,14 +158,14 @@ impl Replays {
         scope: ReplayScope,
         shutdown: &CancellationToken,
     ) -> Result<Arc<Replay>, ApiError> {
-        let created = timeout(LONGEST_CREATE, async {
+        let created = timeout(self.lookup_timeout, async {
             let _turn = self.creating.acquire().await;
             self.engine.create(scope).await
         });
         let created = created.await.map_err(|_| {
             let detail = format!(
                 "the events of the session were not found within {} seconds: choose them by run, trace, session or time",
-                LONGEST_CREATE.as_secs()
+                self.lookup_timeout.as_secs()
             );
             ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "replay_too_long", detail)
         })?;

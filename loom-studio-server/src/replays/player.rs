@@ -11,8 +11,6 @@ use super::{Place, Replay};
 use crate::error::ApiError;
 use crate::state::AppState;
 
-/// A session that nobody follows plays on for so long: whoever began to play it may be about to follow it.
-const UNWATCHED: Duration = Duration::from_secs(10);
 /// The shortest time between two steps, on average: events of one moment don't take all of a processor.
 const SHORTEST: Duration = Duration::from_micros(100);
 /// Time a player that couldn't keep its pace may make up for.
@@ -70,7 +68,7 @@ async fn run(state: AppState, replay: Arc<Replay>, pace: Pace, playing: Cancella
             sleep_until(due).await;
             if was_followed || is_followed() {
                 watched = now();
-            } else if now() - watched >= UNWATCHED {
+            } else if now() - watched >= state.limits.replay_unwatched {
                 return Ok(());
             }
             if let Went::Out = step(&state, &replay, &playing).await? {

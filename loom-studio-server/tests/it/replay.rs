@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{TestServer, event, memory};
 use crate::http_client::{Request, Response};
+use crate::stores::GatedStore;
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 
@@ -706,4 +707,24 @@ async fn the_states_of_a_session_are_prepared() {
     .await;
     let empty = create(&server, "trace_id=none").await;
     assert_eq!(server.get(&empty).await.ok()["prepared"]["state"], "ready");
+}
+
+#[tokio::test]
+async fn looking_up_the_events_takes_a_bounded_time() {
+    let store = GatedStore::closed(memory());
+    store.open();
+    let server = TestServer::over(store.clone(), |settings| {
+        settings.limits.replay_lookup_timeout = Duration::from_millis(300);
+    })
+    .await;
+    server.append(&[timed("1", "a", 0)]).await;
+    store.set_readable(false);
+    // More than look up at once: the wait for a turn counts.
+    let waiting = (0..5).map(|_| post(&server, "/api/replay/create?event_type=a"));
+    for answer in futures_util::future::join_all(waiting).await {
+        answer.problem(503, "replay_too_long");
+    }
+    store.set_readable(true);
+    let session = create(&server, "event_type=a").await;
+    assert_eq!(server.get(&session).await.ok()["total"], 1);
 }

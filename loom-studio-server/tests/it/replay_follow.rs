@@ -247,3 +247,50 @@ async fn a_followed_session_is_in_use() {
         .ok();
     socket.frame("error").await;
 }
+
+#[tokio::test]
+async fn events_of_one_moment_are_played_one_after_the_other() {
+    let server = recorded(5_000, 0).await;
+    let session = create(&server, "").await;
+    let mut socket = follow(&server, &session).await;
+    let begun = post(&server, &format!("{session}/play?speed=0.001")).await;
+    assert_eq!(begun.ok()["state"], "playing");
+    // They take none of the time of others: a request is answered on the way.
+    let paused = post(&server, &format!("{session}/pause")).await.ok();
+    assert_eq!(paused["state"], "paused");
+    assert!(index(&paused) < 5_000, "{paused}");
+    post(&server, &format!("{session}/play")).await.ok();
+    let frames = frames_until(&mut socket, |frame| frame["state"] == "ended").await;
+    assert_eq!(index(frames.last().unwrap()), 5_000);
+}
+
+#[tokio::test]
+async fn a_play_that_nobody_follows_ends_after_a_while() {
+    let server =
+        TestServer::with(|settings| settings.limits.replay_unwatched = Duration::from_millis(200))
+            .await;
+    let events: Vec<Value> = (0..10_000)
+        .map(|number| timed(&format!("e{number}"), "kind", number * 20))
+        .collect();
+    server.append(&events).await;
+    let (watched, alone) = (create(&server, "").await, create(&server, "").await);
+    let mut socket = follow(&server, &watched).await;
+    for session in [&watched, &alone] {
+        let begun = post(&server, &format!("{session}/play")).await.ok();
+        assert_eq!(begun["state"], "playing");
+    }
+    within("the pause", async {
+        while server.get(&alone).await.ok()["state"] == "playing" {
+            sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+    let stands = server.get(&alone).await.ok();
+    assert_eq!(stands["state"], "paused");
+    assert!(index(&stands) < 10_000, "{stands}");
+    assert_eq!(server.get(&watched).await.ok()["state"], "playing");
+    frames_until(&mut socket, |frame| index(frame) > index(&stands)).await;
+    // It plays on when it is told to.
+    let again = post(&server, &format!("{alone}/play")).await.ok();
+    assert_eq!(again["state"], "playing");
+}

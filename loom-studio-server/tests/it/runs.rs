@@ -507,3 +507,28 @@ async fn a_run_whose_events_are_deleted_is_gone() {
         .await;
     server.get("/api/runs/1").await.problem(410, "gone");
 }
+
+#[tokio::test]
+async fn a_run_that_was_forgotten_is_gone() {
+    // More than the list keeps, with those it has yet to place.
+    const RUNS: usize = 50_000 + 16_384 + 200;
+    let server = TestServer::start().await;
+    let requests: Vec<Value> = (0..RUNS)
+        .map(|run| request(&format!("q{run}"), "user/u", "agent/a", 0))
+        .collect();
+    for requests in requests.chunks(5_000) {
+        server.append(requests).await;
+    }
+    server
+        .append(&[event("note", "agent/z", "note", 1, &json!({}))])
+        .await;
+    let detail = server
+        .get("/api/runs/1")
+        .await
+        .problem(410, "run_forgotten");
+    assert!(detail.contains("event 1 "), "{detail}");
+    assert_eq!(get(&server, &format!("/api/runs/{RUNS}")).await["run"]["id"], RUNS);
+    // What was part of no run was not forgotten.
+    let note = format!("/api/runs/{}", RUNS + 1);
+    server.get(&note).await.problem(404, "not_found");
+}

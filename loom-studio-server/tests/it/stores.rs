@@ -14,13 +14,14 @@ use tokio::sync::{Mutex, watch};
 
 use crate::harness::within;
 
-/// A store whose appends wait at a gate, or are refused for want of space.
+/// A store whose appends and queries wait at gates, or whose appends are refused for want of space.
 #[derive(Debug)]
 pub(crate) struct GatedStore {
     inner: Arc<dyn EventStore>,
     /// Appends happen in the order in which they began, as with any store.
     queue: Mutex<()>,
     open: watch::Sender<bool>,
+    readable: watch::Sender<bool>,
     full: AtomicBool,
     broken: AtomicBool,
     deaf: AtomicBool,
@@ -34,6 +35,7 @@ impl GatedStore {
             inner,
             queue: Mutex::new(()),
             open: watch::Sender::new(false),
+            readable: watch::Sender::new(true),
             full: AtomicBool::new(false),
             broken: AtomicBool::new(false),
             deaf: AtomicBool::new(false),
@@ -67,6 +69,11 @@ impl GatedStore {
 
     pub(crate) fn open(&self) {
         self.open.send_replace(true);
+    }
+
+    /// Whether queries are answered, or wait.
+    pub(crate) fn set_readable(&self, readable: bool) {
+        self.readable.send_replace(readable);
     }
 
     pub(crate) fn set_full(&self, full: bool) {
@@ -125,6 +132,7 @@ impl EventStore for GatedStore {
     }
 
     async fn query(&self, query: &EventQuery) -> Result<Page> {
+        let _ = self.readable.subscribe().wait_for(|open| *open).await;
         self.inner.query(query).await
     }
 
