@@ -83,16 +83,14 @@ pub use links::{Link, Links, MAX_EFFECTS, Placement, links, placement};
 pub use memory::{
     BlameLevel, ContentOf, FaultReason, Faulty, Memories, MemoryChange, MemoryChangeKind,
     MemoryEntry, MemoryFault, MemoryOwner, MemoryReconstructor, MemorySnapshot, MemoryStep,
-    MemoryStepKind, MemoryTier, MemoryTrack, Origin, Recall, RecalledEntry, RecordedMemory, StateBlame,
-    StateChange, StateOf, StateValue, is_pointer, recall,
+    MemoryStepKind, MemoryTier, MemoryTrack, Origin, Recall, RecalledEntry, RecordedMemory,
+    StateBlame, StateChange, StateOf, StateValue, is_pointer, recall,
 };
 pub use metrics::{
     Bottleneck, Bottlenecks, CallFigures, Measured, Metrics, MetricsView, ModelFigures, Throughput,
     TimeBucket, bottlenecks, measure,
 };
-pub use projection::{
-    Checkpoint, Persistent, Projection, Track, Untracked, fold, fold_between,
-};
+pub use projection::{Checkpoint, Persistent, Projection, Track, Untracked, fold, fold_between};
 pub use replay::{
     Breakpoint, Direction, LogReplay, Moment, Pace, ReplayEngine, ReplayHold, ReplayOptions,
     ReplayScope, ReplaySessionId, ReplayState, ReplayStep,

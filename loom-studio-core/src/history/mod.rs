@@ -40,7 +40,8 @@ pub struct HistoryOptions {
     pub per_order: usize,
     /// States in memory for the ranges that were prepared. A range that would need more gets a wider step. Default 1,024.
     pub max_prepared: usize,
-    /// Bytes of those states, as [`Persistent`](crate::Persistent) estimates what they don't share; a range whose states would take more gets a wider step, too. Default 128 MiB.
+    /// Bytes of those states, as [`Persistent`](crate::Persistent) estimates what they don't share; a range whose states would take more gets a wider step, too. A [`Track`](crate::Track) takes at most three quarters of it;
+    /// where that doesn't suffice, it ends, and states are left behind in the rest. Default 128 MiB.
     pub max_prepared_bytes: u64,
     /// Records between two states in the checkpoint store; more when the states are large (one record for each 128 bytes). Default 10,000.
     pub save_every: u64,

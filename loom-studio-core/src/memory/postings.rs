@@ -102,7 +102,7 @@ struct Posted {
 pub(super) struct Reports {
     /// At the range's beginning.
     base: RecordedMemory,
-    reports: Vec<Report>,
+    told: Vec<Report>,
     by_key: BTreeMap<MemoryKey, Postings>,
     /// Sessions in the order in which they became the last to report.
     latest: BTreeMap<NodeId, Vec<(u32, Arc<str>)>>,
@@ -120,7 +120,7 @@ impl Reports {
         base.settle();
         Self {
             base,
-            reports: Vec::new(),
+            told: Vec::new(),
             by_key: BTreeMap::new(),
             latest: BTreeMap::new(),
             latest_state: Vec::new(),
@@ -152,7 +152,7 @@ impl Reports {
 
     /// Takes a state one report on, and notes it. `every` so many reports of a memory or tree, it is kept as it is then.
     pub(super) fn take(&mut self, state: &mut RecordedMemory, event: Input<'_>, every: usize) {
-        let Ok(number) = u32::try_from(self.reports.len()) else {
+        let Ok(number) = u32::try_from(self.told.len()) else {
             state.take(event);
             return;
         };
@@ -168,12 +168,11 @@ impl Reports {
             document_bytes: state.document_bytes,
         };
         let key = state.take(report.input());
-        self.report_bytes += (size_of::<Report>()
-            + report.data.len()
-            + ALLOCATION_BYTES
-            + size_of::<Posted>()) as u64;
+        self.report_bytes +=
+            (size_of::<Report>() + report.data.len() + ALLOCATION_BYTES + size_of::<Posted>())
+                as u64;
         let session = Arc::clone(&report.session);
-        self.reports.push(report);
+        self.told.push(report);
         let Some(key) = key else {
             self.left_out.push(number);
             return;
@@ -227,7 +226,7 @@ impl Reports {
 
     /// Gives back what was reserved for more.
     pub(super) fn close(&mut self) {
-        self.reports.shrink_to_fit();
+        self.told.shrink_to_fit();
         for postings in self.by_key.values_mut() {
             postings.posted.shrink_to_fit();
             postings.versions.shrink_to_fit();
@@ -237,7 +236,7 @@ impl Reports {
     /// How many reports had come by a position.
     fn count(&self, at: Seq) -> u32 {
         // No more than can be numbered are taken.
-        self.reports.partition_point(|report| report.seq <= at) as u32
+        self.told.partition_point(|report| report.seq <= at) as u32
     }
 
     fn state_at(&self, key: &MemoryKey, count: u32) -> Option<Version> {
@@ -278,7 +277,7 @@ impl Reports {
             _ => {}
         }
         for one in rest {
-            if let Some(report) = self.reports.get(one.report as usize) {
+            if let Some(report) = self.told.get(one.report as usize) {
                 alone.entries = report.entries;
                 alone.document_bytes = report.document_bytes;
                 alone.take(report.input());
@@ -301,7 +300,7 @@ impl Past {
     pub(super) fn at(reports: &Arc<Reports>, at: Seq) -> Option<RecordedMemory> {
         let count = reports.count(at);
         let last = count.checked_sub(1);
-        let last = last.and_then(|last| reports.reports.get(last as usize));
+        let last = last.and_then(|last| reports.told.get(last as usize));
         let base = &reports.base;
         if last.is_none() {
             let is_known = base.through > Seq::ZERO;
@@ -370,7 +369,7 @@ impl Past {
             let count = posted.partition_point(|one| one.report < self.count);
             let last = count.checked_sub(1).and_then(|last| posted.get(last));
             let Some(last) = last else { continue };
-            let report = self.reports.reports.get(last.report as usize);
+            let report = self.reports.told.get(last.report as usize);
             let owner = MemoryOwner {
                 node: node.clone(),
                 session: Arc::clone(session),
@@ -386,7 +385,7 @@ impl Past {
     /// The whole state: a fold from the range's beginning.
     pub(super) fn settled(&self) -> RecordedMemory {
         let mut memory = self.reports.base.clone();
-        for report in self.reports.reports.iter().take(self.count as usize) {
+        for report in self.reports.told.iter().take(self.count as usize) {
             memory.take(report.input());
         }
         memory

@@ -16,9 +16,9 @@ use crate::crash::runtime;
 use crate::laws::{at, event, histories, records};
 use crate::sim_disk::{Fault, Kind, SimDisk};
 
-/// Events, observations of them, and nodes that come and go.
+/// Events, observations of them, nodes that come and go, and what they remember.
 fn traffic() -> impl Strategy<Value = Vec<Value>> {
-    (histories(), vec((0..60_usize, 0..4_u8), 0..12)).prop_map(|(mut history, extra)| {
+    (histories(), vec((0..60_usize, 0..6_u8), 0..16)).prop_map(|(mut history, extra)| {
         for (index, (place, what)) in extra.into_iter().enumerate() {
             let place = place.min(history.len());
             let (id, millis) = (format!("x{index}"), i64::try_from(place).unwrap() * 7);
@@ -26,6 +26,15 @@ fn traffic() -> impl Strategy<Value = Vec<Value>> {
             let mut extra = match what {
                 0 => event(&id, "a", "kernel.node.unregister", millis, data),
                 1 => event(&id, "b", "kernel.node.register", millis, data),
+                4 => {
+                    let data = json!({"entry_id": format!("m{}", index % 3), "content": "long"});
+                    event(&id, "a", "memory.add", millis, json!({ "data": data }))
+                }
+                5 => {
+                    let patch = json!({"op": "add", "path": "/n", "value": index});
+                    let data = json!({"data": {"patches": [patch]}});
+                    event(&id, "a", "state.patch", millis, data)
+                }
                 _ => event(&id, "a", "node.request", millis, json!({"subject": "b"})),
             };
             if what == 3 {

@@ -527,7 +527,10 @@ async fn a_run_that_was_forgotten_is_gone() {
         .await
         .problem(410, "run_forgotten");
     assert!(detail.contains("event 1 "), "{detail}");
-    assert_eq!(get(&server, &format!("/api/runs/{RUNS}")).await["run"]["id"], RUNS);
+    assert_eq!(
+        get(&server, &format!("/api/runs/{RUNS}")).await["run"]["id"],
+        RUNS
+    );
     // What was part of no run was not forgotten.
     let note = format!("/api/runs/{}", RUNS + 1);
     server.get(&note).await.problem(404, "not_found");
