@@ -76,7 +76,7 @@ pub trait Track<P>: Sized + Debug + Send + Sync + 'static {
     /// How many states, or parts of states, it holds.
     fn states(&self) -> usize;
 
-    /// Takes less memory, and makes the questions cost more. False when it can't.
+    /// Takes less memory if it can, and makes the questions cost more. False when they would cost too much.
     fn thin(&mut self) -> bool;
 
     /// Nothing more comes.

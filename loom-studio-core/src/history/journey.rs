@@ -9,6 +9,7 @@ use tokio::sync::MutexGuard;
 use super::prepared::{Range, Tracked};
 use super::{History, READ, lock};
 use crate::error::{ErrorKind, Result};
+use crate::event::Record;
 use crate::ids::{Epoch, Seq};
 use crate::projection::{Persistent, Track};
 use crate::store::{Delivery, EventFilter, EventStore, StartAt};
@@ -117,7 +118,10 @@ struct Way<'a, P: Persistent> {
 /// States at every step of a range, within bounds: when there are too many, or they take too much, every other one goes and the step doubles.
 #[derive(Debug)]
 struct States<P> {
+    /// Where the range begins: steps are counted from there.
     from: Seq,
+    /// The first state, which stays.
+    first: Seq,
     step: u64,
     most: usize,
     most_bytes: u64,
@@ -133,7 +137,7 @@ impl<P: Persistent> States<P> {
 
     /// Begins anew from a position.
     fn begin(&mut self, from: Seq, state: &P) {
-        self.from = from;
+        self.first = from;
         self.kept.clear();
         self.bytes = 0;
         self.leave(from, state);
@@ -153,9 +157,9 @@ impl<P: Persistent> States<P> {
 
     fn thin(&mut self) {
         self.step = self.step.saturating_mul(2);
-        let (from, step) = (self.from.0, self.step);
+        let (from, first, step) = (self.from.0, self.first, self.step);
         self.kept
-            .retain(|(at, _, _)| (at.0 - from).is_multiple_of(step));
+            .retain(|(at, _, _)| *at == first || (at.0 - from).is_multiple_of(step));
         let mut before: Option<P> = None;
         self.bytes = 0;
         for (_, state, bytes) in &mut self.kept {
@@ -169,13 +173,18 @@ impl<P: Persistent> States<P> {
 }
 
 impl<P: Persistent> Way<'_, P> {
-    /// Keeps the track within its bytes; one that can't be ends here.
-    fn bound_track(&mut self) {
-        let Some(track) = &mut self.track else { return };
+    /// Takes in a record. The track stays within its bytes; one that can't ends here.
+    fn take(&mut self, record: &Record) {
+        let Some(track) = &mut self.track else {
+            self.state.apply(record);
+            return;
+        };
+        track.apply(&mut self.state, record);
         let (part, of) = TRACK_SHARE;
         let most = self.states.most_bytes / of * part;
         while track.bytes() > most {
             if !track.thin() {
+                self.position = record.seq();
                 self.close_track();
                 self.states.begin(self.position, &self.state);
                 return;
@@ -201,16 +210,12 @@ impl<P: Persistent> Journey for Way<'_, P> {
     fn follow(&mut self, delivery: &Delivery) {
         for record in &delivery.records {
             if record.seq() > self.position && self.history.is_in_scope(record) {
-                match &mut self.track {
-                    Some(track) => track.apply(&mut self.state, record),
-                    None => self.state.apply(record),
-                }
+                self.take(record);
             }
         }
         self.position = self.position.max(delivery.through).min(self.to);
-        if self.track.is_some() {
-            self.bound_track();
-        } else if self.states.is_due(self.position) || self.position == self.to {
+        let is_due = self.states.is_due(self.position) || self.position == self.to;
+        if self.track.is_none() && is_due {
             self.states.leave(self.position, &self.state);
         }
     }
@@ -249,6 +254,7 @@ impl<P: Persistent> Travelled for History<P> {
         };
         let mut states = States {
             from,
+            first: from,
             step: self.options.step,
             most: self.options.max_prepared.max(2),
             most_bytes: self.options.max_prepared_bytes,

@@ -14,6 +14,8 @@ use crate::projection::{Projection as _, Track};
 
 /// A memory or state tree is kept as it is at each so many of its reports, to begin with. A question then costs so many reports at most.
 const EVERY: usize = 64;
+/// ... and to end with.
+const SELDOM: usize = 1_024;
 
 /// What nodes reported along a range, by workspace: the states at all of its positions, put together when they are asked.
 #[derive(Debug)]
@@ -83,7 +85,7 @@ impl Track<Memories> for MemoryTrack {
     }
 
     fn thin(&mut self) -> bool {
-        if self.states() == 0 {
+        if self.every >= SELDOM {
             return false;
         }
         self.every = self.every.saturating_mul(2);

@@ -253,7 +253,7 @@ async fn events_of_one_moment_are_played_one_after_the_other() {
     let server = recorded(5_000, 0).await;
     let session = create(&server, "").await;
     let mut socket = follow(&server, &session).await;
-    let begun = post(&server, &format!("{session}/play?speed=0.001")).await;
+    let begun = post(&server, &format!("{session}/play?speed=0.01")).await;
     assert_eq!(begun.ok()["state"], "playing");
     // They take none of the time of others: a request is answered on the way.
     let paused = post(&server, &format!("{session}/pause")).await.ok();
