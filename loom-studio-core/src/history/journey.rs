@@ -150,7 +150,7 @@ impl<P: Persistent> States<P> {
             .map_or(0, |(_, before, _)| state.unshared_bytes(before));
         self.kept.push((at, state.clone(), bytes));
         self.bytes = self.bytes.saturating_add(bytes);
-        while (self.kept.len() > self.most || self.bytes > self.most_bytes) && self.kept.len() > 2 {
+        while (self.kept.len() > self.most || self.bytes > self.most_bytes) && self.kept.len() > 1 {
             self.thin();
         }
     }
