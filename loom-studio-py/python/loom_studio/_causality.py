@@ -17,6 +17,7 @@ from typing import Any
 
 from loom_studio._context import current_cause, here
 from loom_studio._context import handler as running
+from loom_studio._forks import in_child
 from loom_studio._native import Dispatch, Sender, begin, event_id
 
 __all__ = ["current_cause", "is_dispatching", "is_wrapped", "unwrap", "wrap", "wrap_transport"]
@@ -42,10 +43,18 @@ _wrapped: list[tuple[type, str, Function, Function]] = []
 sender_among: Callable[[Any], Sender | None] = lambda dispatcher: None  # noqa: E731
 
 
+def _after_fork() -> None:
+    global _lock
+    _lock = threading.RLock()
+
+
+in_child(_after_fork)
+
+
 def is_dispatching() -> bool:
     """Whether a dispatcher that Studio watches is taking an event here: what is published now isn't on its own."""
     now = here.get()
-    return type(now) is Dispatch and now.is_seen
+    return type(now) is Dispatch and now.is_seen and not now.is_published
 
 
 def is_wrapped() -> bool:

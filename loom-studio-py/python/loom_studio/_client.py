@@ -46,7 +46,7 @@ class Client:
                     max_events=options.max_events,
                     max_bytes=options.max_bytes,
                     compress=options.compress,
-            content=options.capture_content,
+                    content=options.capture_content,
                 )
         return sender
 

@@ -14,7 +14,7 @@ from loom_studio._modules import instances, is_new
 from loom_studio._patches import Patches
 
 _added: IdentityMap[Any] = IdentityMap()
-_lock = threading.Lock()
+_lock = threading.RLock()
 
 
 def _join(dispatcher: Any) -> None:
@@ -83,7 +83,7 @@ def patch(module: Any, patches: Patches) -> None:
 
 def _after_fork() -> None:
     global _lock
-    _lock = threading.Lock()
+    _lock = threading.RLock()
 
 
 in_child(_after_fork)

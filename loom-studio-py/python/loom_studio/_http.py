@@ -33,10 +33,11 @@ class Connection:
             parts = urllib.parse.urlsplit(url)
             host, port = parts.hostname, parts.port
         except ValueError as error:
-            raise StudioError("invalid_url", f"{url!r} is no URL: {error}") from None
+            # What is wrong may be a part of the secret.
+            raise StudioError("invalid_url", f"{_without_secret(url)!r} is no URL" + ("" if "@" in url else f": {error}")) from None
         scheme = _SCHEMES.get(parts.scheme)
         if scheme is None or not host:
-            raise StudioError("invalid_url", f"{url!r} is no server's URL: expected one like http://127.0.0.1:8765")
+            raise StudioError("invalid_url", f"{_without_secret(url)!r} is no server's URL: expected one like http://127.0.0.1:8765")
         authority = f"[{host}]" if ":" in host else host
         self.base = f"{scheme}://{authority}" + (f":{port}" if port is not None else "")
         self._token = token or urllib.parse.unquote(parts.password or "")
@@ -99,6 +100,12 @@ class Connection:
 
     def _no_studio(self, what: str, status: int | None = None) -> StudioError:
         return StudioError("no_studio", f"{self.base} is no Loom Studio, or not one of this version: {what}", status=status)
+
+
+def _without_secret(url: str) -> str:
+    """A URL for messages, which may end up in logs."""
+    scheme, separator, rest = url.partition("://")
+    return f"{scheme}{separator}{rest.rpartition('@')[2]}"
 
 
 def _text(value: object) -> str:

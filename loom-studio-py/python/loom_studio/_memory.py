@@ -27,6 +27,8 @@ from loom_studio._stepping import Stepping
 
 # Ids in one event, which has to stay below the server's limit for events.
 MAX_IDS = 1000
+# So many sources are remembered beside those that have a memory.
+MAX_SOURCES = 4096
 
 _memories: IdentityMap[Tracked] = IdentityMap()
 _entry_ids: IdentityMap[str] = IdentityMap()
@@ -35,6 +37,13 @@ _memory_numbers = itertools.count(1)
 #: Who reports under a source. A source whose reporters are gone stays, with none.
 _reporters: dict[str, weakref.WeakSet[Tracked]] = {}
 _lock = threading.RLock()
+
+
+def _forget_sources() -> None:
+    """Make room: of the sources without a memory the older half goes. What they reported is not taken back if one of them comes again."""
+    idle = [source for source, reporters in _reporters.items() if not reporters]
+    for source in idle[: (len(idle) + 1) // 2]:
+        del _reporters[source]
 
 
 class _Held:
@@ -229,12 +238,16 @@ class Tracked:
         """Be one who reports under a source. What others have reported there is taken back, if it is theirs no more."""
         reporters = _reporters.get(source)
         if reporters is None:
+            if len(_reporters) >= MAX_SOURCES:
+                _forget_sources()
             reporters = _reporters[source] = weakref.WeakSet()
         else:
             for other in list(reporters):
                 other.refresh()
             if not reporters:
                 _wire.emit("memory.clear", source, {"reason": "another memory"})
+        # Those asked may have made room.
+        _reporters[source] = reporters
         reporters.add(self)
 
     def refresh(self) -> None:

@@ -18,7 +18,8 @@ from loom_studio._patches import Patches
 _nodes: list[tuple[int, weakref.ref[Any]]] = []
 _last = 0
 _known: IdentityMap[bool] = IdentityMap()
-_lock = threading.Lock()
+# Reentrant, as all of this package: a signal handler or a finalizer of the program's may run while its thread is here.
+_lock = threading.RLock()
 # Dead references are dropped when the list has doubled since the last time.
 _sweep_at = 64
 
@@ -92,7 +93,7 @@ def running_node() -> Any | None:
 
 def _after_fork() -> None:
     global _lock
-    _lock = threading.Lock()
+    _lock = threading.RLock()
 
 
 in_child(_after_fork)

@@ -106,7 +106,7 @@ impl Sender {
         let pushed = self
             .capture
             .observation(source, of, phase, at, changed, |text| {
-                self.native.observe(text)
+                self.push_observation(text)
             });
         Ok(self.settle(pushed)?.is_some())
     }
@@ -270,6 +270,13 @@ impl Sender {
         redacted(text).map_or(Ok(()), |text| self.native.push(&text))
     }
 
+    fn push_observation(&self, text: &[u8]) -> Result<(), Refused> {
+        if self.has_content {
+            return self.native.observe(text);
+        }
+        redacted(text).map_or(Ok(()), |text| self.native.observe(&text))
+    }
+
     /// Says what became of a captured event, and what changed in it meanwhile if it is given.
     ///
     /// # Errors
@@ -284,13 +291,7 @@ impl Sender {
         if self.is_abandoned() || !snapshot.is_named() {
             return Ok(());
         }
-        let push = |text: &[u8]| {
-            if self.has_content {
-                self.native.observe(text)
-            } else {
-                redacted(text).map_or(Ok(()), |text| self.native.observe(&text))
-            }
-        };
+        let push = |text: &[u8]| self.push_observation(text);
         match self
             .capture
             .outcome(snapshot, event, phase, py, now(), push)
@@ -343,7 +344,8 @@ impl Sender {
                 return Ok(true);
             }
             py.check_signals()?;
-            if left.is_zero() {
+            // Another thread has closed it: what isn't delivered never will be.
+            if left.is_zero() || self.native.has_ended() {
                 return Ok(false);
             }
         }

@@ -119,6 +119,11 @@ impl Sender {
         self.inner.shared.lock().queue.stats.clone()
     }
 
+    /// Whether the background thread has ended, by [`close`](Self::close) as a rule: nothing more will be delivered.
+    pub fn has_ended(&self) -> bool {
+        self.inner.is_orphaned() || self.inner.shared.lock().has_ended
+    }
+
     /// To be called in the child of a `fork`, which has a copy of the queue but no thread, and perhaps a lock that another thread of the parent held.
     ///
     /// This handle and its clones refuse everything from now on and touch no lock, also when dropped; their memory stays allocated. What they held is the parent's to deliver. The child starts a sender of its own.

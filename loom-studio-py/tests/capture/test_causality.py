@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import copy
 import json
+import os
 import random
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +20,7 @@ from released_loom import CloudEvent, Dispatcher, Interceptor, ShippedIntercepto
 import loom_studio
 from loom_studio import StudioInterceptor, _causality, _client
 from loom_studio._context import here
+from loom_studio._native import Sender
 from studio import Studio
 
 Json = dict[str, Any]
@@ -449,3 +452,71 @@ def test_deep_copies_and_pickles_of_events_are_unharmed(studio: Studio) -> None:
 
     asyncio.run(program())
     assert one == before and vars(one) == vars(before) and one.model_fields_set == before.model_fields_set
+
+
+def test_what_is_published_after_an_event_was_is_captured_too(studio: Studio) -> None:
+    aside = event("/agent/a", kind="audit.note")
+
+    class Audits(Interceptor):  # type: ignore[misc]
+        async def pre_invoke(self, event: Any) -> Any:
+            return event
+
+        async def post_invoke(self, event: Any) -> None:
+            await made.bus.publish(aside)
+
+    async def program() -> None:
+        nonlocal made
+        loom_studio.install(studio.ws_url)
+        made = await dispatcher(Audits())
+        await made.dispatch(first)
+
+    made: Any = None
+    first = event("/agent/a")
+    try:
+        asyncio.run(program())
+        found = seen(studio)
+    finally:
+        loom_studio.uninstall()
+    assert set(found.events) == {first.id, aside.id}
+
+
+def test_a_forked_child_is_no_heir_to_the_lock_of_another_thread() -> None:
+    taken, done = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with _causality._lock:
+            taken.set()
+            done.wait(20)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    taken.wait(20)
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if _causality._lock.acquire(timeout=5) else 1)
+    done.set()
+    thread.join()
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_an_observation_given_by_hand_has_no_content_either(studio: Studio) -> None:
+    sender = Sender(studio.ws_url, session="s", content=False)
+    made = event("/agent/a", data={"task": "a secret"})
+    assert sender.capture(made)
+    assert sender.observe("/agent/a", made.id, "post", None, {"data": {"task": "another secret"}, "note": "a third secret"})
+    assert sender.flush(20)
+    assert sender.close(5)
+    stored = studio.request("GET", "/api/export").body
+    assert b'"observation"' in stored
+    assert b"secret" not in stored
+
+
+def test_a_flush_that_a_close_overtakes_ends(studio: Studio) -> None:
+    sender = Sender("ws://127.0.0.1:9", session="s")
+    assert sender.capture(event("/agent/a"))
+    flushed: list[bool] = []
+    thread = threading.Thread(target=lambda: flushed.append(sender.flush(120)))
+    thread.start()
+    assert not sender.close(0.1)
+    thread.join(30)
+    assert flushed == [False]

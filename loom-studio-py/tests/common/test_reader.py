@@ -396,3 +396,11 @@ def test_the_committed_documents_are_the_generated_ones() -> None:
     generator = Path(__file__).parents[2] / "generate_documents.py"
     committed = generator.with_name("python") / "loom_studio" / "documents.py"
     assert committed.read_text() == runpy.run_path(str(generator))["documents"](), "run generate_documents.py"
+
+
+@pytest.mark.parametrize("url", ["ftp://user:hush@x", "http://user:hush@", "http://user:hush@x:notaport"])
+def test_the_secret_of_a_url_is_in_no_message(url: str) -> None:
+    with pytest.raises(StudioError) as refused:
+        Studio(url)
+    assert refused.value.code == "invalid_url"
+    assert "hush" not in str(refused.value)

@@ -46,7 +46,7 @@ class Watched:
     seqs: dict[str, int] = field(default_factory=dict)
     runs: dict[int, Json] = field(default_factory=dict)
     details: dict[int, Json] = field(default_factory=dict)
-    replies: dict[str, list[Json]] = field(default_factory=dict)
+    replies: dict[str | None, list[Json]] = field(default_factory=dict)
     # By the node that is called: the request, when it was made, and when it was answered for the last time.
     calls: dict[str, list[tuple[int, datetime, datetime | None]]] = field(default_factory=dict)
     places: dict[int, Place] = field(default_factory=dict)
@@ -309,10 +309,11 @@ def test_edges_are_the_calls_that_were_made(watched: Watched) -> None:
     for _, request in watched.requests():
         edge = (node(request["source"]), node(request["subject"]))
         made[edge] += 1
-        [reply] = watched.replies_to(request) or [None]
-        if reply is None:
+        replies = watched.replies_to(request)
+        if not replies:
             errors[edge] += request["id"] not in watched.truth["blocked"]
             continue
+        [reply] = replies
         millis = (moment(reply) - moment(request)).total_seconds() * 1000
         errors[edge] += reply["type"] == "node.error" or millis >= 30_000
         took.setdefault(edge, []).append(millis)

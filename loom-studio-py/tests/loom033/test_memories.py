@@ -308,3 +308,22 @@ def test_a_project_state_of_the_programs_own_is_told_too() -> None:
     first, *later = record.of("pso.update")
     assert first == {"state": {"seen": 0}}
     assert later == [{"patches": [{"op": "add", "path": "/seen", "value": 11}]}]
+
+
+def test_sources_without_a_memory_are_not_remembered_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_memory, "MAX_SOURCES", 10)
+    held = HierarchicalMemory()
+
+    async def program() -> None:
+        await held.add("user", "kept")
+        for number in range(100):
+            await HierarchicalMemory().add("user", f"{number}")
+
+    with recording() as record:
+        asyncio.run(program())
+        assert len(_memory._reporters) <= 10
+        assert any(_memory._reporters.values())
+        asyncio.run(held.add("user", "again"))
+    assert len(record.of("memory.add")) == 102
+    [kept] = [source for kind, source, data, _ in record.events if data.get("content") == "kept"]
+    assert len(record.tiers(kept)["session"]) == 2
