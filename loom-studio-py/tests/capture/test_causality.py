@@ -456,6 +456,7 @@ def test_deep_copies_and_pickles_of_events_are_unharmed(studio: Studio) -> None:
 
 def test_what_is_published_after_an_event_was_is_captured_too(studio: Studio) -> None:
     aside = event("/agent/a", kind="audit.note")
+    made: Any = None
 
     class Audits(Interceptor):  # type: ignore[misc]
         async def pre_invoke(self, event: Any) -> Any:
@@ -470,7 +471,6 @@ def test_what_is_published_after_an_event_was_is_captured_too(studio: Studio) ->
         made = await dispatcher(Audits())
         await made.dispatch(first)
 
-    made: Any = None
     first = event("/agent/a")
     try:
         asyncio.run(program())
