@@ -154,7 +154,8 @@ sdist() {
   "$work/python-sdist/bin/pip" install -q "$work"/sdist/loom_studio-*.whl
   "$work/python-sdist/bin/loom-studio" --version
   "$work/python-sdist/bin/python" -c '
-import urllib.request, loom_studio
+import pathlib, sysconfig, urllib.request, loom_studio
+assert pathlib.Path(sysconfig.get_path("platlib"), "loom_studio_hook.pth").is_file()
 with loom_studio.serve(port=0, memory=True) as server, urllib.request.urlopen(server.url) as page:
     assert b"<title>Loom Studio</title>" in page.read()
 '
