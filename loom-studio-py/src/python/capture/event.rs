@@ -7,8 +7,12 @@ use pyo3::types::{PyDict, PyString};
 
 use super::kinds::Kind;
 use super::object::{Entries, attribute, instance_dict, swallow, utf8};
+use super::tape::{self, Item};
 use super::time::push_micros;
 use super::{Capture, Stop, Writer, Written};
+
+/// So many steps of a record are made room for in advance at most.
+const MAX_ROOM: usize = 4096;
 
 /// What the sent copy of an event has beside what the program put into it.
 #[derive(Clone, Copy)]
@@ -24,7 +28,9 @@ pub(in crate::python) struct Snapshot {
     source: Option<Py<PyAny>>,
     id: Option<Py<PyAny>>,
     members: Vec<Member>,
-    /// The JSON text of the members that can change, one after the other.
+    /// The members that can change and could be recorded, one after the other.
+    tape: Vec<Item>,
+    /// The JSON text of those that couldn't.
     text: Vec<u8>,
 }
 
@@ -37,6 +43,8 @@ struct Member {
 enum Before {
     /// A value that can't change, and is held.
     Fixed(Py<PyAny>),
+    /// Its place in the snapshot's tape.
+    Tape(Range<usize>),
     /// Its place in the snapshot's text.
     Text(Range<usize>),
 }
@@ -74,7 +82,12 @@ impl Snapshot {
     /// Keeps the name alone.
     pub(in crate::python) fn forget_members(&mut self) {
         self.members = Vec::new();
+        self.tape = Vec::new();
         self.text = Vec::new();
+    }
+
+    fn recorded(&self, range: &Range<usize>) -> std::slice::Iter<'_, Item> {
+        self.tape.get(range.clone()).unwrap_or_default().iter()
     }
 
     /// Whether observations of it can be sent: they name its source and its id.
@@ -102,9 +115,13 @@ impl Capture {
                     source: None,
                     id: None,
                     members: Vec::with_capacity(12),
-                    text: Vec::with_capacity(512),
+                    tape: Vec::new(),
+                    text: Vec::new(),
                 };
                 is_event = writer.event(event, cause, stamps, &mut snapshot)?;
+                // One event is often as the one before: the next one's record finds room.
+                let room = Vec::with_capacity(writer.tape.len().min(MAX_ROOM));
+                snapshot.tape = std::mem::replace(writer.tape, room);
                 Ok(snapshot)
             },
             |_, text| (!text.is_empty()).then(|| push(text)),
@@ -211,7 +228,9 @@ impl Writer<'_> {
             }
             super::escape::push_string(writer.out, text);
             writer.out.push(b':');
-            let start = writer.out.len();
+            let (start, place) = (writer.out.len(), writer.tape.len());
+            let is_fixed = writer.is_fixed(value);
+            writer.is_taping = !is_fixed;
             match text {
                 b"id" | b"source" | b"type" => {
                     if value.is_exact_instance_of::<PyString>() {
@@ -233,9 +252,12 @@ impl Writer<'_> {
                 }
                 _ => writer.value(value)?,
             }
-            let before = if writer.is_fixed(value) {
+            let before = if is_fixed {
                 Before::Fixed(value.clone().unbind())
+            } else if std::mem::take(&mut writer.is_taping) {
+                Before::Tape(place..writer.tape.len())
             } else {
+                writer.tape.truncate(place);
                 let place = snapshot.text.len();
                 let text = writer.out.get(start..).unwrap_or_default();
                 snapshot.text.extend_from_slice(text);
@@ -356,6 +378,10 @@ impl Writer<'_> {
             let end = writer.out.len();
             let is_same = match before {
                 None => false,
+                Some(Before::Tape(range)) => {
+                    writer.recorded(name.py(), &mut snapshot.recorded(range))?;
+                    writer.out.get(value_start..end) == writer.out.get(end..)
+                }
                 Some(Before::Text(range)) => {
                     writer.out.get(value_start..) == snapshot.text.get(range.clone())
                 }
@@ -431,6 +457,9 @@ impl Writer<'_> {
                     }
                     _ => false,
                 },
+                Before::Tape(range) => entries.next().is_some_and(|(name, value)| {
+                    name.is(&member.name) && tape::is_same(&value, &mut snapshot.recorded(range))
+                }),
             };
             if !is_same {
                 return Ok(false);

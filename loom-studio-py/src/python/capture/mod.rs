@@ -7,6 +7,7 @@ mod escape;
 mod event;
 mod kinds;
 mod object;
+mod tape;
 mod time;
 mod writer;
 
@@ -18,6 +19,7 @@ pub(super) use event::{Emission, Snapshot, Stamps, event_id};
 pub(super) use writer::Stop;
 
 use kinds::Kinds;
+use tape::Item;
 use time::Clockwork;
 use writer::{Writer, Written};
 
@@ -37,6 +39,7 @@ struct Desk {
     out: Vec<u8>,
     kinds: Kinds,
     path: Vec<usize>,
+    tape: Vec<Item>,
 }
 
 impl Capture {
@@ -75,12 +78,15 @@ impl Capture {
         let mut desk = taken.unwrap_or_default();
         desk.out.clear();
         desk.path.clear();
+        desk.tape.clear();
         let mut writer = Writer {
             out: &mut desk.out,
             kinds: &mut desk.kinds,
             clockwork: &self.clockwork,
             limit: self.limit,
             path: &mut desk.path,
+            tape: &mut desk.tape,
+            is_taping: false,
         };
         let answer = write(&mut writer).map(|value| {
             let answer = read(&value, &desk.out);

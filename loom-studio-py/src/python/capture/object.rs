@@ -7,7 +7,7 @@
 
 use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyString};
+use pyo3::types::{PyBytes, PyList, PyString};
 use pyo3::{Borrowed, ffi};
 
 /// The entries of a dictionary in their order, taken from its storage: a subclass's `items` isn't asked.
@@ -72,6 +72,23 @@ impl<'py> Iterator for Entries<'_, 'py> {
                 )
             })
         }
+    }
+}
+
+/// Whether an item of a list is this very object.
+#[inline]
+pub(super) fn is_item(list: &Bound<'_, PyList>, index: usize, item: &Py<PyAny>) -> bool {
+    let Ok(index) = ffi::Py_ssize_t::try_from(index) else {
+        return false;
+    };
+    // SAFETY: `list` is a list and alive; an index beyond its end gives null with an error set. Addresses are compared,
+    // nothing is read through them.
+    unsafe {
+        let found = ffi::PyList_GetItem(list.as_ptr(), index);
+        if found.is_null() {
+            ffi::PyErr_Clear();
+        }
+        found == item.as_ptr()
     }
 }
 

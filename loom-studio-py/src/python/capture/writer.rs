@@ -10,6 +10,7 @@ use pyo3::types::{
 use super::escape::{push_escaped, push_string};
 use super::kinds::{Kind, Kinds, Shape, class_name};
 use super::object::{Entries, attribute, instance_dict, swallow, utf8, utf8_with_surrogates};
+use super::tape::Item;
 use super::time::{Clockwork, push_date, push_datetime, push_duration, push_time};
 
 /// Levels of objects and arrays the server takes, the event's own object counted.
@@ -44,6 +45,10 @@ pub(super) struct Writer<'w> {
     pub(super) limit: usize,
     /// The containers that are being written, outermost first. The event itself is one more.
     pub(super) path: &'w mut Vec<usize>,
+    /// What is recorded of what is written, while `is_taping`.
+    pub(super) tape: &'w mut Vec<Item>,
+    /// Ends when something is written that can't be recorded.
+    pub(super) is_taping: bool,
 }
 
 impl Writer<'_> {
@@ -52,26 +57,55 @@ impl Writer<'_> {
     /// # Errors
     /// [`Stop`]; what was appended by then is no whole value.
     pub(super) fn value(&mut self, value: &Bound<'_, PyAny>) -> Written {
+        if self.leaf(value)? {
+            self.keep(value.clone());
+            return Ok(());
+        }
+        self.branch(value)
+    }
+
+    /// [`value`](Self::value) of one that isn't needed any more.
+    #[inline]
+    fn owned(&mut self, value: Bound<'_, PyAny>) -> Written {
+        if self.leaf(&value)? {
+            self.keep(value);
+            return Ok(());
+        }
+        self.branch(&value)
+    }
+
+    /// Appends a value of one of Python's own classes whose instances never change. `false`, and nothing appended, if it is none.
+    ///
+    /// # Errors
+    /// As [`value`](Self::value).
+    #[inline]
+    pub(super) fn leaf(&mut self, value: &Bound<'_, PyAny>) -> Result<bool, Stop> {
         if value.is_exact_instance_of::<PyString>() {
-            self.text(value)
+            self.text(value)?;
         } else if value.is_none() {
             self.out.extend_from_slice(b"null");
-            Ok(())
-        } else if value.is_exact_instance_of::<PyDict>() {
-            self.nested(value, Self::dict)
         } else if value.is_exact_instance_of::<PyInt>() {
-            self.int(value)
-        } else if value.is_exact_instance_of::<PyList>() {
-            self.nested(value, Self::list)
+            self.int(value)?;
         } else if let Ok(value) = value.cast_exact::<PyBool>() {
             self.out
                 .extend_from_slice(if value.is_true() { b"true" } else { b"false" });
-            Ok(())
         } else if value.is_exact_instance_of::<PyFloat>() {
-            self.float(value)
+            self.float(value)?;
         } else if self.clockwork.is_datetime(value) {
-            self.scalar(|out, clockwork| push_datetime(out, clockwork, value), value)
+            self.scalar(|out, clockwork| push_datetime(out, clockwork, value), value)?;
         } else {
+            return Ok(false);
+        }
+        Ok(true)
+    }
+
+    fn branch(&mut self, value: &Bound<'_, PyAny>) -> Written {
+        if value.is_exact_instance_of::<PyDict>() {
+            self.nested(value, Self::dict)
+        } else if value.is_exact_instance_of::<PyList>() {
+            self.nested(value, Self::list)
+        } else {
+            self.is_taping = false;
             self.by_kind(value)
         }
     }
@@ -141,6 +175,7 @@ impl Writer<'_> {
 
     /// What can't be written, as a string that says so.
     fn mark(&mut self, what: &str, detail: &[u8]) -> Written {
+        self.is_taping = false;
         self.check(detail.len())?;
         self.out.extend_from_slice(b"\"<");
         self.out.extend_from_slice(what.as_bytes());
@@ -344,19 +379,45 @@ impl Writer<'_> {
         let Some(entries) = Entries::of(dict) else {
             return self.opaque(dict);
         };
+        let place = self.begin();
         self.out.push(b'{');
-        let mut first = true;
+        let mut count = 0;
         for (key, value) in entries {
-            if !first {
+            if count > 0 {
                 self.out.push(b',');
             }
-            first = false;
-            self.key(&key)?;
+            count += 1;
+            if key.is_exact_instance_of::<PyString>() {
+                self.text(&key)?;
+                self.keep(key);
+            } else {
+                self.is_taping = false;
+                self.other_key(&key)?;
+            }
             self.out.push(b':');
-            self.value(&value)?;
+            self.owned(value)?;
         }
         self.out.push(b'}');
+        self.settle(place, Item::Dict(count));
         self.check(0)
+    }
+
+    /// The place of a container in the record.
+    #[inline]
+    fn begin(&mut self) -> usize {
+        if self.is_taping {
+            self.tape.push(Item::Dict(0));
+        }
+        self.tape.len()
+    }
+
+    #[inline]
+    fn settle(&mut self, place: usize, container: Item) {
+        if self.is_taping
+            && let Some(item) = self.tape.get_mut(place - 1)
+        {
+            *item = container;
+        }
     }
 
     /// A key is a string as `json` would make one, or else the JSON text of what it is.
@@ -404,6 +465,7 @@ impl Writer<'_> {
         let Ok(list) = list.cast::<PyList>() else {
             return self.opaque(list);
         };
+        let place = self.begin();
         self.out.push(b'[');
         let mut index = 0;
         // A list may be changed by what is written: each step asks how long it is now.
@@ -413,11 +475,12 @@ impl Writer<'_> {
             if index > 0 {
                 self.out.push(b',');
             }
-            self.value(&item)?;
+            self.owned(item)?;
             self.check(0)?;
             index += 1;
         }
         self.out.push(b']');
+        self.settle(place, Item::List(index));
         Ok(())
     }
 
