@@ -7,8 +7,7 @@ import copy
 import json
 import os
 import random
-import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -258,6 +257,44 @@ def test_context_is_restored(studio: Studio) -> None:
             assert loom_studio._client.current_cause() is None
 
     asyncio.run(program())
+
+
+@pytest.mark.parametrize(
+    ("before", "edit", "is_told"),
+    [
+        ({"a": {"b": [1, "x", 2.5]}}, lambda data: None, False),
+        ({"a": {"b": [1, "x", 2.5]}}, lambda data: data.update(a={"b": [1, "x", 2.5]}), False),
+        ({"a": {"b": [1, "x"]}}, lambda data: data["a"]["b"].append(3), True),
+        ({"a": {"b": [1, "x"]}}, lambda data: data["a"]["b"].pop(), True),
+        ({"a": {"b": [1, "x"]}}, lambda data: data["a"]["b"].reverse(), True),
+        ({"a": {"b": 10**20}}, lambda data: data["a"].update(b=10**20 + 1), True),
+        ({"a": {"b": "x"}}, lambda data: data["a"].pop("b"), True),
+        ({"a": {"b": []}}, lambda data: data["a"].update(b={}), True),
+        ({"a": {"b": []}}, lambda data: data["a"].update(b=dict), True),
+        ({"a": {"b": None}}, lambda data: data["a"].update(c=1), True),
+        ({"a": {"b": ("x", [1])}}, lambda data: data["a"]["b"][1].append(2), True),
+        ({1: {"b": True}}, lambda data: data[1].update(b=1), True),
+    ],
+)
+def test_a_change_is_told_and_nothing_else(studio: Studio, before: Any, edit: Callable[[Any], object], is_told: bool) -> None:
+    class Edits(Interceptor):  # type: ignore[misc]
+        async def pre_invoke(self, event: Any) -> Any:
+            edit(event.data)
+            return event
+
+        async def post_invoke(self, event: Any) -> None:
+            pass
+
+    sent = event("/a", "x", data=before)
+    asyncio.run(_dispatched(StudioInterceptor(studio.ws_url, enabled=True), Edits(), sent))
+    (observation,) = seen(studio).observations[sent.id]
+    assert bool(observation.get("changed")) == is_told
+    if is_told:
+        assert observation["changed"] == {"data": json.loads(json.dumps(sent.data, default=lambda value: "<object: type>"))}
+
+
+async def _dispatched(ours: Any, edits: Any, sent: Any) -> None:
+    await (await dispatcher(ours, edits)).dispatch(sent)
 
 
 def test_changes_on_the_way_are_told(studio: Studio) -> None:

@@ -222,14 +222,14 @@ impl Writer<'_> {
         self.out.push(b'{');
         self.path.push(event.as_ptr() as usize);
         let is_event = self.members_of_event(event, |writer, name, value| {
-            let text = utf8(name).unwrap_or_default();
+            let text = utf8(&name).unwrap_or_default();
             if is_ours(text) {
                 return Ok(());
             }
             super::escape::push_string(writer.out, text);
             writer.out.push(b':');
             let (start, place) = (writer.out.len(), writer.tape.len());
-            let is_fixed = writer.is_fixed(value);
+            let is_fixed = writer.is_fixed(&value);
             writer.is_taping = !is_fixed;
             match text {
                 b"id" | b"source" | b"type" => {
@@ -240,20 +240,20 @@ impl Writer<'_> {
                             _ => {}
                         }
                     }
-                    writer.name(value)?;
+                    writer.name(&value)?;
                 }
                 b"causationid" if !value.is_none() => {
                     has_cause = true;
-                    writer.value(value)?;
+                    writer.value(&value)?;
                 }
                 b"extensions" => {
-                    has_cause |= says_its_cause(value);
-                    writer.value(value)?;
+                    has_cause |= says_its_cause(&value);
+                    writer.value(&value)?;
                 }
-                _ => writer.value(value)?,
+                _ => writer.value(&value)?,
             }
             let before = if is_fixed {
-                Before::Fixed(value.clone().unbind())
+                Before::Fixed(value.unbind())
             } else if std::mem::take(&mut writer.is_taping) {
                 Before::Tape(place..writer.tape.len())
             } else {
@@ -264,7 +264,7 @@ impl Writer<'_> {
                 Before::Text(place..snapshot.text.len())
             };
             snapshot.members.push(Member {
-                name: name.clone().unbind(),
+                name: name.unbind(),
                 before,
             });
             writer.out.push(b',');
@@ -339,13 +339,13 @@ impl Writer<'_> {
         let mut next = 0;
         self.path.push(event.as_ptr() as usize);
         let is_event = self.members_of_event(event, |writer, name, value| {
-            let text = utf8(name).unwrap_or_default();
+            let text = utf8(&name).unwrap_or_default();
             if is_ours(text) {
                 return Ok(());
             }
             // Members keep their order, so the next one is almost always it.
             let place = match snapshot.members.get(next) {
-                Some(member) if member.name.is(name) => Some(next),
+                Some(member) if member.name.is(&name) => Some(next),
                 _ => snapshot
                     .members
                     .iter()
@@ -360,7 +360,7 @@ impl Writer<'_> {
                     *seen = true;
                 }
             }
-            if matches!(before, Some(Before::Fixed(fixed)) if fixed.is(value)) {
+            if matches!(before, Some(Before::Fixed(fixed)) if fixed.is(&value)) {
                 return Ok(());
             }
             let start = writer.out.len();
@@ -371,9 +371,9 @@ impl Writer<'_> {
             writer.out.push(b':');
             let value_start = writer.out.len();
             if matches!(text, b"id" | b"source" | b"type") {
-                writer.name(value)?;
+                writer.name(&value)?;
             } else {
-                writer.value(value)?;
+                writer.value(&value)?;
             }
             let end = writer.out.len();
             let is_same = match before {
@@ -517,14 +517,14 @@ impl Writer<'_> {
     fn members_of_event<'py>(
         &mut self,
         event: &Bound<'py, PyAny>,
-        mut write: impl FnMut(&mut Self, &Bound<'py, PyAny>, &Bound<'py, PyAny>) -> Written,
+        mut write: impl FnMut(&mut Self, Bound<'py, PyAny>, Bound<'py, PyAny>) -> Written,
     ) -> Result<bool, Stop> {
         match self.kinds.of(event)? {
             Kind::Record(shape) => self.members(event, &shape, write)?,
             Kind::Dict => {
                 for (key, value) in Entries::of(event).into_iter().flatten() {
                     if key.is_exact_instance_of::<PyString>() {
-                        write(self, &key, &value)?;
+                        write(self, key, value)?;
                     }
                 }
             }

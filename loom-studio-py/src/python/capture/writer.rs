@@ -532,9 +532,9 @@ impl Writer<'_> {
                 writer.out.push(b',');
             }
             first = false;
-            writer.key(key)?;
+            writer.key(&key)?;
             writer.out.push(b':');
-            writer.member(key, value, shape)
+            writer.member(&key, &value, shape)
         })?;
         self.out.push(b'}');
         self.check(0)
@@ -560,24 +560,26 @@ impl Writer<'_> {
         &mut self,
         record: &Bound<'py, PyAny>,
         shape: &Shape,
-        mut write: impl FnMut(&mut Self, &Bound<'py, PyAny>, &Bound<'py, PyAny>) -> Written,
+        mut write: impl FnMut(&mut Self, Bound<'py, PyAny>, Bound<'py, PyAny>) -> Written,
     ) -> Written {
         let py = record.py();
         if let Some(fields) = &shape.fields {
             for name in fields {
                 let name = name.bind(py);
                 if let Some(value) = attribute(record, name)? {
-                    write(self, name.as_any(), &value)?;
+                    write(self, name.clone().into_any(), value)?;
                 }
             }
             return Ok(());
         }
-        if let Some(dict) = instance_dict(record) {
-            for (key, value) in Entries::of(&dict).into_iter().flatten() {
+        if let Some(dict) = instance_dict(record)
+            && let Some(entries) = Entries::of(&dict)
+        {
+            for (key, value) in entries {
                 let excluded = !shape.excluded.is_empty()
                     && utf8(&key).is_some_and(|key| shape.excluded.iter().any(|name| name == key));
                 if !excluded {
-                    write(self, &key, &value)?;
+                    write(self, key, value)?;
                 }
             }
         }
@@ -585,7 +587,7 @@ impl Writer<'_> {
             && let Some(extra) = attribute(record, pyo3::intern!(py, "__pydantic_extra__"))?
         {
             for (key, value) in Entries::of(&extra).into_iter().flatten() {
-                write(self, &key, &value)?;
+                write(self, key, value)?;
             }
         }
         Ok(())
