@@ -7,6 +7,7 @@ import copy
 import json
 import os
 import random
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
