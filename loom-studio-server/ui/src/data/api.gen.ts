@@ -628,6 +628,14 @@ export interface components {
             kind: "evicted";
             reason: string | null;
         };
+        /** @description How much was remembered by then; `GET /api/memory/{node_id}` and `GET /api/state` with this `at` have it. */
+        MemoryCountersDto: {
+            entries: number;
+            /** @description Nodes that reported a memory, in each session. */
+            owners: number;
+            /** @description The session whose state tree was patched last. */
+            state_session?: string | null;
+        };
         /** @description What a node remembers. */
         MemoryDto: components["schemas"]["FaultsDto"] & components["schemas"]["DiffDto_MemoryChangeDto"] & {
             /**
@@ -853,6 +861,7 @@ export interface components {
             index: number;
             /** @description The time of the event at the cursor. */
             next_time?: string | null;
+            prepared: components["schemas"]["PreparationDto"];
             range?: components["schemas"]["RangeDto"] | null;
             /**
              * Format: int64
@@ -891,6 +900,21 @@ export interface components {
             time: string;
             /** @description The node it calls; `null` when it is no request. */
             to?: string | null;
+        };
+        /** @description How far the states of a session are prepared. Whatever it says, every state can be asked for: before it is `ready` some take longer. */
+        PreparationDto: {
+            /**
+             * Format: int64
+             * @description Records to fold, while it runs.
+             */
+            all?: number | null;
+            /**
+             * Format: int64
+             * @description Records folded so far, while it runs.
+             */
+            done?: number | null;
+            /** @description `waiting` for another session's, `running`, `ready` or `failed`. */
+            state: string;
         };
         /** @description A problem document (RFC 9457). */
         Problem: {
@@ -988,6 +1012,7 @@ export interface components {
             counters: components["schemas"]["CountersDto"];
             /** @description The cursor. */
             index: number;
+            memory: components["schemas"]["MemoryCountersDto"];
             /** @description Calls without a reply, oldest first; at most 1,000. */
             open_calls: components["schemas"]["OpenCallDto"][];
             session_id: string;
@@ -1145,6 +1170,8 @@ export interface components {
             node_id?: string | null;
             /** @description A substring of the JSON text. */
             q?: string | null;
+            /** @description The events of one run: a position that is part of it, or the trace id of one. `run` is another name for it. */
+            run_id?: string | null;
             /** @description The session; `x*` prefix, `*x*` contains. */
             session_id?: string | null;
             /** @description Not before: epoch seconds or RFC 3339. */
