@@ -144,7 +144,10 @@ async fn responses(
                 End::One(found) if found.seq() == request.seq() => {
                     return Ok((Some(reply), candidates));
                 }
-                End::Several(among) if among.events.contains(&request.seq()) => {
+                // Where not all are listed, it may be among the others.
+                End::Several(among)
+                    if !among.is_complete || among.events.contains(&request.seq()) =>
+                {
                     candidates.push(said.seq);
                     if candidates.len() == MAX_CANDIDATES {
                         return Ok((None, candidates));

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::namesakes::{cause_of, request_of};
 use super::{End, Link, Links, scope};
@@ -15,8 +16,8 @@ use crate::ids::Seq;
 use crate::runs::{RunId, RunList};
 use crate::store::{EventFilter, EventQuery, EventStore, Order, Pattern, StoredRecord, TimeRange};
 
-/// Causes of causes that are followed.
-const MAX_STEPS: usize = 16;
+/// Events that are placed on the way, one because of another.
+const MAX_STEPS: usize = 64;
 /// Events of one node that are looked at for a call it was handling, the latest before the event first.
 const MAX_EVENTS: usize = 256;
 /// Those of them that are read at once.
@@ -41,6 +42,8 @@ enum Found {
     Nowhere,
     In(Link),
     Among(Candidates),
+    /// More events would have to be placed than are.
+    TooFar,
 }
 
 /// Where an event belongs, by the rules of `docs/causality.md`: its run as `list` has it, its call by what is stated, and by structure where `list` says that it can be decided. `links` are its direct links.
@@ -68,10 +71,16 @@ pub async fn placement(
         }),
         ..Placement::default()
     };
-    match (Finder { store, list }).place(event, MAX_STEPS).await? {
+    let finder = Finder {
+        store,
+        list,
+        steps: AtomicUsize::new(MAX_STEPS),
+    };
+    match finder.place(event).await? {
         Found::Nowhere => {}
         Found::In(call) => placement.call = Some(call),
         Found::Among(candidates) => placement.candidates = Some(candidates),
+        Found::TooFar => placement.candidates = Some(Candidates::default()),
     }
     Ok(placement)
 }
@@ -79,13 +88,20 @@ pub async fn placement(
 struct Finder<'a> {
     store: &'a dyn EventStore,
     list: &'a RunList,
+    /// How many events may still be placed: each may need two others, so a bound on the depth alone would be none on the work.
+    steps: AtomicUsize,
 }
 
 type Finding<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
 
 impl Finder<'_> {
-    fn place<'a>(&'a self, event: &'a Event, steps: usize) -> Finding<'a, Found> {
+    fn place<'a>(&'a self, event: &'a Event) -> Finding<'a, Found> {
         Box::pin(async move {
+            let left = self.steps.load(Ordering::Relaxed);
+            if left == 0 {
+                return Ok(Found::TooFar);
+            }
+            self.steps.store(left - 1, Ordering::Relaxed);
             if let Some(candidates) = self.list.candidates(event.seq()) {
                 return Ok(Found::Among(candidates));
             }
@@ -110,7 +126,7 @@ impl Finder<'_> {
             }
             if fact.causation.is_some() {
                 return match cause_of(self.store, event).await? {
-                    End::One(cause) => self.handling(cause, steps).await,
+                    End::One(cause) => self.handling(cause).await,
                     End::Several(candidates) => Ok(Found::Among(candidates)),
                     End::Nothing => Ok(Found::Nowhere),
                 };
@@ -127,7 +143,7 @@ impl Finder<'_> {
     }
 
     /// The call that was handled with a cause.
-    async fn handling(&self, cause: Arc<Event>, steps: usize) -> Result<Found> {
+    async fn handling(&self, cause: Arc<Event>) -> Result<Found> {
         let fact = Fact::of(&cause);
         let stated = |event| {
             Found::In(Link {
@@ -138,24 +154,22 @@ impl Finder<'_> {
         if fact.is_request() {
             return Ok(stated(cause));
         }
-        if steps == 0 {
-            return Ok(Found::Nowhere);
-        }
-        let Found::In(of_cause) = self.place(&cause, steps - 1).await? else {
-            return Ok(self
-                .list
-                .candidates(cause.seq())
-                .map_or(Found::Nowhere, Found::Among));
+        let of_cause = match self.place(&cause).await? {
+            Found::In(of_cause) => of_cause.event,
+            undecided => return Ok(undecided),
         };
         if !fact.is_reply() {
-            return Ok(stated(of_cause.event));
+            return Ok(stated(of_cause));
         }
         // Who got a reply goes on with the call it had asked in.
-        let outer = self.place(&of_cause.event, steps - 1).await?;
-        Ok(stated(match outer {
-            Found::In(outer) => outer.event,
-            Found::Nowhere | Found::Among(_) => of_cause.event,
-        }))
+        if let Some(outer) = self.list.parent(of_cause.seq()) {
+            return self.called(outer, Trust::Causation).await;
+        }
+        Ok(match self.place(&of_cause).await? {
+            Found::In(outer) => stated(outer.event),
+            Found::Nowhere | Found::Among(_) => stated(of_cause),
+            Found::TooFar => Found::TooFar,
+        })
     }
 
     /// The one call to the sender whose whole trace context it carried on.
@@ -197,7 +211,7 @@ impl Finder<'_> {
         let mut open = self.list.handling(&fact);
         if open.is_empty() {
             if let Some(root) = self.list.handling_root(&fact) {
-                return self.inferred(root, Trust::Structure).await;
+                return self.called(root, Trust::Structure).await;
             }
             if self.list.remembers_all_calls() {
                 return Ok(Found::Nowhere);
@@ -215,11 +229,12 @@ impl Finder<'_> {
                 events: vec![event],
                 is_complete: false,
             })),
-            Place::In { event, trust, .. } => self.inferred(event, trust).await,
+            Place::In { event, trust, .. } => self.called(event, trust).await,
         }
     }
 
-    async fn inferred(&self, call: Seq, trust: Trust) -> Result<Found> {
+    /// In a call whose request is looked up.
+    async fn called(&self, call: Seq, trust: Trust) -> Result<Found> {
         let request = match self.store.get(call).await {
             Ok(stored) => stored.and_then(StoredRecord::into_event),
             // Retention has deleted it.

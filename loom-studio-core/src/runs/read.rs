@@ -27,6 +27,7 @@ pub async fn visit_records(
 ) -> Result<()> {
     let mut wanted = seqs.iter().copied().peekable();
     let stats = store.stats().await?;
+    let last = seqs.last().copied().unwrap_or_default();
     while let Some(first) = wanted.peek().copied() {
         if first > stats.last_seq {
             break;
@@ -41,7 +42,9 @@ pub async fn visit_records(
             if next.0 > position.0.saturating_add(READ_OVER) {
                 break;
             }
-            let Some(delivery) = subscription.try_next(STEP).await? else {
+            // Most runs are short: nothing behind the last is read.
+            let left = usize::try_from(last.0.saturating_sub(position.0)).unwrap_or(STEP);
+            let Some(delivery) = subscription.try_next(left.clamp(1, STEP)).await? else {
                 return Ok(());
             };
             for record in &delivery.records {

@@ -3,14 +3,16 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
 use std::fmt;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
 
 use crate::clock::Timestamp;
 use crate::error::Result;
+use crate::event::Record;
 use crate::ids::Seq;
-use crate::runs::{Call, RunId, RunList, RunMembers, RunTree, call_tree, read_records};
+use crate::runs::{Call, RunFacts, RunId, RunList, RunMembers, RunTree, visit_records};
 use crate::store::EventStore;
 
 /// Records of the largest run whose calls are told.
@@ -173,8 +175,14 @@ impl Calls {
         let most_held = most.saturating_mul(MAX_HELD_RUNS);
         let fits = records <= most && self.held + records <= most_held;
         let tree = if fits {
-            let records = read_records(&*self.store, &run.seqs()).await?;
-            Some(call_tree(&records, self.runs.now))
+            // Payloads of a whole run may be more than memory holds.
+            let mut facts = RunFacts::default();
+            let take = |record: &Record| {
+                facts.add(record);
+                ControlFlow::Continue(())
+            };
+            visit_records(&*self.store, &run.seqs(), take).await?;
+            Some(facts.tree(self.runs.now))
         } else {
             None
         };

@@ -95,14 +95,12 @@ fn the_right_namesake_is_found_behind_a_thousand() {
     assert_eq!(seq(unclear.request.as_ref()), None);
     let candidates = unclear.request_candidates.unwrap();
     assert!(!candidates.is_complete && candidates.events.len() == MAX_CANDIDATES);
-    let among = of(&store, 1);
-    assert_eq!(
-        (
-            seq(among.response.as_ref()),
-            among.response_candidates.len()
-        ),
-        (None, 16)
-    );
+    // Also those of them that aren't listed.
+    for request in [1, 500, 1_000] {
+        let among = of(&store, request);
+        let response = seq(among.response.as_ref());
+        assert_eq!((response, among.response_candidates.len()), (None, 16));
+    }
 }
 
 #[test]
@@ -330,5 +328,49 @@ fn an_event_of_a_large_run_is_placed_without_its_tree() {
             assert_eq!((seq(far.call.as_ref()), far.candidates), (Some(2), None));
         }
         assert_eq!(far.run, Some(RunId(Seq(1))));
+    }
+}
+
+/// Each call is the consequence of the reply to the one before; what is too far from the first is never put into one in between.
+#[test]
+fn a_long_chain_of_calls_each_after_the_reply_to_the_last_is_in_one_call() {
+    const CALLS: u64 = 100;
+    let mut events = vec![request("root", "user", "a", 0, &none())];
+    for n in 0..i64::try_from(CALLS).unwrap() {
+        let cause = match n {
+            0 => "root".to_owned(),
+            n => format!("r{}", n - 1),
+        };
+        let id = format!("q{n}");
+        let because = json!({"causationid": cause});
+        events.push(request(&id, "a", "tool/t", 10 + n * 4, &because));
+        events.push(reply(&format!("r{n}"), &id, "tool/t", 12 + n * 4, &none()));
+    }
+    let (store, all) = (stored(&events), records(&events));
+    let few = RunLimits {
+        fresh: 4,
+        calls: 2,
+        open_calls: 2,
+        ..RunLimits::default()
+    };
+    for limits in [RunLimits::default(), few] {
+        let list = run_list(&all, limits);
+        for n in [0, 1, 9, 20, CALLS - 1] {
+            let event = get(&store, 2 + 2 * n);
+            let placement = block_on(async {
+                let links = links(&store, &event).await.unwrap();
+                placement(&store, &event, &links, &list).await.unwrap()
+            });
+            let call = seq(placement.call.as_ref());
+            if limits == few && n > 20 {
+                let is_open = placement.candidates == Some(Candidates::default());
+                assert!(
+                    call == Some(1) || (call.is_none() && is_open),
+                    "{n}: {call:?}"
+                );
+            } else {
+                assert_eq!(call, Some(1), "{n}");
+            }
+        }
     }
 }

@@ -65,3 +65,30 @@ fn an_id_that_all_senders_use_costs_no_reads() {
         }
     });
 }
+
+/// Most runs are short, and who looks at all of them reads each.
+#[test]
+fn reading_a_short_run_reads_no_further_than_it_goes() {
+    const EVENTS: usize = 4_000;
+    runtime().block_on(async {
+        let disk = SimDisk::default();
+        let store = open_with(&disk, options(100_000)).unwrap();
+        for start in (0..EVENTS).step_by(500) {
+            let items = (start..start + 500).map(|sender| event(sender, "1"));
+            append(&store, "w", items.collect()).await;
+        }
+        let reads = async |seqs: &[Seq]| {
+            let before = disk.calls(Kind::Read);
+            let records = read_records(&store, seqs).await.unwrap();
+            assert_eq!(records.len(), seqs.len());
+            disk.calls(Kind::Read) - before
+        };
+        let (one, two) = (Seq(1_000), Seq(1_002));
+        let short = reads(&[one, two]).await;
+        let long = reads(&[one, Seq(2_900)]).await;
+        assert!(
+            long > 4 * short,
+            "{short} reads of one, {long} of the other"
+        );
+    });
+}

@@ -42,6 +42,11 @@ impl RunList {
         }
     }
 
+    /// The request of the call that a call was made in, if both are remembered so.
+    pub(crate) fn parent(&self, request: Seq) -> Option<Seq> {
+        self.view().calls.get(&request.0)?.parent.map(Seq)
+    }
+
     /// Whether it remembers every call it has seen.
     pub(crate) fn remembers_all_calls(&self) -> bool {
         self.view().bounds.forgotten_calls == 0
