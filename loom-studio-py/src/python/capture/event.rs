@@ -254,7 +254,7 @@ impl Writer<'_> {
             }
             let before = if is_fixed {
                 Before::Fixed(value.unbind())
-            } else if std::mem::take(&mut writer.is_taping) {
+            } else if std::mem::take(&mut writer.is_taping) && writer.tape.len() > place {
                 Before::Tape(place..writer.tape.len())
             } else {
                 writer.tape.truncate(place);
