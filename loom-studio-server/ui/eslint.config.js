@@ -8,6 +8,8 @@ import tseslint from 'typescript-eslint';
  * The import table. Each row names a folder and what its files must not import.
  * Read it as: app → features → shared and data; data → shared/lib; a feature never sees another feature.
  */
+const features = ['inspector', 'log', 'replay', 'topology'];
+
 const importTable = [
   { files: ['src/shared/**'], forbid: ['**/app/**', '**/features/**', '**/data/**'] },
   { files: ['src/data/**'], forbid: ['**/app/**', '**/features/**', '**/shared/ui/**', '**/shared/i18n/**'] },
@@ -15,8 +17,10 @@ const importTable = [
     files: ['src/data/worker/**', 'src/features/*/worker/**'],
     forbid: ['react', 'react-dom', 'react/*', 'zustand', 'wouter', '@tanstack/*', '**/app/**', '**/features/**', '**/shared/ui/**', '**/shared/i18n/**'],
   },
-  { files: ['src/features/log/**'], forbid: ['**/app/**', '**/features/**', '**/topology/**', '**/data/worker/**'] },
-  { files: ['src/features/topology/**'], forbid: ['**/app/**', '**/features/**', '**/log/**', '**/data/worker/**'] },
+  ...features.map((name) => ({
+    files: [`src/features/${name}/**`],
+    forbid: ['**/app/**', '**/features/**', '**/data/worker/**', ...features.filter((other) => other !== name).map((other) => `../${other}/**`)],
+  })),
   { files: ['src/app/**'], forbid: ['**/data/worker/**'] },
 ];
 

@@ -1,32 +1,29 @@
 import { useQueryClient } from '@tanstack/react-query';
-import { lazy, Suspense, useEffect, useRef, useState, useSyncExternalStore } from 'react';
+import { useEffect, useRef, useState, useSyncExternalStore } from 'react';
 import { dataClient } from '../data/client';
 import { useConnection } from '../data/connectionStore';
+import { usePlayhead } from '../data/playhead';
 import { useUrlState } from '../data/useUrlState';
-import type { ViewName } from '../data/urlState';
+import { ReplayBar } from '../features/replay/ReplayBar';
 import { useT } from '../shared/i18n/useT';
 import { usePrefs } from '../shared/prefs';
 import css from './app.module.css';
 import { EmptyState } from './EmptyState';
-import { ErrorBoundary } from './ErrorBoundary';
 import { Header } from './Header';
 import { useHotkeys } from './hotkeys';
 import { Navigation } from './Navigation';
 import { Notices } from './Notices';
 import { Palette } from './Palette';
 import { Shortcuts } from './Shortcuts';
-
-const VIEW_COMPONENTS: Record<ViewName, ReturnType<typeof lazy>> = {
-  topology: lazy(() => import('../features/topology/TopologyView')),
-  log: lazy(() => import('../features/log/LogView')),
-};
+import { Workbench } from './Workbench';
 
 export type Overlay = 'palette' | 'shortcuts' | null;
 
 export function App() {
   const t = useT();
   const { theme, language } = usePrefs();
-  const { view, filter, paused } = useUrlState();
+  const { view, filter } = useUrlState();
+  const at = usePlayhead();
   const [overlay, setOverlay] = useState<Overlay>(null);
   const main = useRef<HTMLElement>(null);
   const hasEvents = useConnection(({ held, headSeq }) => held > 0 || headSeq > 0);
@@ -48,14 +45,13 @@ export function App() {
     client.setFilter(filter);
   }, [client, filter]);
   useEffect(() => {
-    client.setPaused(paused);
-  }, [client, paused]);
+    client.setPaused(at);
+  }, [client, at]);
   useEffect(() => {
     // Answers about another store's seqs would be silently wrong.
     queries.clear();
   }, [queries, startedOver]);
 
-  const View = VIEW_COMPONENTS[view];
   return (
     <div className={css['app']}>
       <a
@@ -73,17 +69,8 @@ export function App() {
       <Navigation view={view} />
       <main id="main" ref={main} tabIndex={-1} className={css['main']}>
         <Notices />
-        <div className={css['view']}>
-          {hasEvents ? (
-            <ErrorBoundary key={view} message={t('app.failed')} action={t('app.reload')}>
-              <Suspense fallback={<p className={css['loading']}>{t('app.loading')}</p>}>
-                <View />
-              </Suspense>
-            </ErrorBoundary>
-          ) : (
-            <EmptyState view={view} />
-          )}
-        </div>
+        <div className={css['view']}>{hasEvents ? <Workbench /> : <EmptyState view={view} />}</div>
+        {hasEvents && <ReplayBar />}
       </main>
       {overlay === 'palette' && (
         <Palette

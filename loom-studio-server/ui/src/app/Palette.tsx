@@ -13,7 +13,8 @@ export function Palette({ onClose, onOverlay }: { onClose: () => void; onOverlay
   const [query, setQuery] = useState('');
   const [at, setAt] = useState(0);
   const all = useMemo(() => commands(onOverlay), [onOverlay]);
-  const found = all.filter((command) => matchesWords(t(command.label), query));
+  const labelOf = ({ label, view }: Command): string => (view === undefined ? t(label) : t(label, { view: t(view) }));
+  const found = all.filter((command) => matchesWords(labelOf(command), query));
   const current = found[Math.min(at, found.length - 1)];
   const run = (command: Command): void => {
     onClose();
@@ -65,7 +66,7 @@ export function Palette({ onClose, onOverlay }: { onClose: () => void; onOverlay
               run(command);
             }}
           >
-            <span>{t(command.label)}</span>
+            <span>{labelOf(command)}</span>
             {command.keys?.split(' ').map((key) => <kbd key={key}>{key}</kbd>)}
           </div>
         ))}

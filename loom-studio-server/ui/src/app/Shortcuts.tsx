@@ -1,17 +1,19 @@
+import { VIEWS } from '../data/urlState';
 import type { MessageKey } from '../shared/i18n/en';
 import { useT } from '../shared/i18n/useT';
 import { isMac } from '../shared/lib/keys';
 import { IconButton } from '../shared/ui/Button';
 import { Dialog } from '../shared/ui/Dialog';
 import css from './palette.module.css';
+import { VIEW_KEYS } from './views';
 
 const GROUPS: { title: MessageKey; rows: [MessageKey, string][] }[] = [
   {
     title: 'shortcuts.general',
     rows: [
       ['shortcut.palette', 'Mod K'],
-      ['shortcut.goTopology', 'G T'],
-      ['shortcut.goLog', 'G L'],
+      ['shortcut.pause', 'P'],
+      ['shortcut.stepEvent', '[ ]'],
       ['shortcut.close', 'Esc'],
       ['shortcut.help', '?'],
     ],
@@ -24,7 +26,6 @@ const GROUPS: { title: MessageKey; rows: [MessageKey, string][] }[] = [
       ['shortcut.ends', 'Home End'],
       ['shortcut.open', 'Enter'],
       ['shortcut.filter', '/'],
-      ['shortcut.pause', 'P Space'],
       ['shortcut.follow', 'F'],
     ],
   },
@@ -55,6 +56,20 @@ export function Shortcuts({ onClose }: { onClose: () => void }) {
           <IconButton icon="close" look="quiet" label={t('close')} onClick={onClose} />
         </h2>
         <div className={css['groups']}>
+          <section>
+            <h3>{t('nav.label')}</h3>
+            <dl>
+              {VIEWS.map((name) => (
+                <div key={name}>
+                  <dt>{t('command.go', { view: t(`view.${name}`) })}</dt>
+                  <dd>
+                    <kbd>G</kbd>
+                    <kbd>{VIEW_KEYS[name].toUpperCase()}</kbd>
+                  </dd>
+                </div>
+              ))}
+            </dl>
+          </section>
           {GROUPS.map(({ title, rows }) => (
             <section key={title}>
               <h3>{t(title)}</h3>

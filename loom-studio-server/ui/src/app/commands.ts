@@ -1,16 +1,20 @@
 import { facetOf, withFacet } from '../data/filter';
-import { togglePause } from '../data/pause';
+import { stepPlayhead, togglePause } from '../data/playhead';
 import { wantsFilterFocus } from '../data/signals';
+import { VIEWS } from '../data/urlState';
 import { currentUrlState, setUrlState } from '../data/useUrlState';
 import type { MessageKey } from '../shared/i18n/en';
 import { copyText } from '../shared/lib/clipboard';
 import { setPrefs, usePrefs } from '../shared/prefs';
 import type { Overlay } from './App';
 import { RUN_COMMAND } from './EmptyState';
+import { VIEW_KEYS } from './views';
 
 export interface Command {
   id: string;
   label: MessageKey;
+  /** The view that the label names. */
+  view?: MessageKey;
   keys?: string;
   run: () => void;
 }
@@ -22,8 +26,26 @@ export function commands(onOverlay: (overlay: Overlay) => void): Command[] {
     setUrlState({ view: 'log' }, 'push');
   };
   return [
-    { id: 'topology', label: 'command.goTopology', keys: 'G T', run: () => { setUrlState({ view: 'topology' }, 'push'); } },
-    { id: 'log', label: 'command.goLog', keys: 'G L', run: toLog },
+    ...VIEWS.map(
+      (name): Command => ({
+        id: `go-${name}`,
+        label: 'command.go',
+        view: `view.${name}`,
+        keys: `G ${VIEW_KEYS[name].toUpperCase()}`,
+        run: () => { setUrlState({ view: name }, 'push'); },
+      }),
+    ),
+    ...VIEWS.filter((name) => name !== url.view && name !== url.beside).map(
+      (name): Command => ({
+        id: `beside-${name}`,
+        label: 'command.beside',
+        view: `view.${name}`,
+        run: () => { setUrlState({ beside: name }, 'push'); },
+      }),
+    ),
+    ...(url.beside === null
+      ? []
+      : [{ id: 'close-beside', label: 'command.closeBeside', run: () => { setUrlState({ beside: null }, 'push'); } } satisfies Command]),
     { id: 'filter', label: 'command.filter', keys: '/', run: () => { toLog(); wantsFilterFocus.set(true); } },
     {
       id: 'errors',
@@ -33,7 +55,9 @@ export function commands(onOverlay: (overlay: Overlay) => void): Command[] {
       },
     },
     { id: 'clear', label: 'command.clearFilter', run: () => { setUrlState({ filter: '' }); } },
-    { id: 'pause', label: url.paused === null ? 'command.pause' : 'command.resume', keys: 'P', run: togglePause },
+    { id: 'pause', label: url.at === null ? 'command.pause' : 'command.resume', keys: 'P', run: togglePause },
+    { id: 'back', label: 'command.stepBack', keys: '[', run: () => { void stepPlayhead(-1); } },
+    { id: 'forward', label: 'command.stepForward', keys: ']', run: () => { void stepPlayhead(1); } },
     { id: 'graph', label: 'command.graph', keys: 'T', run: () => { setUrlState({ view: 'topology', table: false }, 'push'); } },
     { id: 'table', label: 'command.table', keys: 'T', run: () => { setUrlState({ view: 'topology', table: true }, 'push'); } },
     { id: 'light', label: 'command.themeLight', run: () => { setPrefs({ theme: 'light' }); } },

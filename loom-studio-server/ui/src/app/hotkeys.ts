@@ -1,13 +1,14 @@
 import { useEffect } from 'react';
 import { setUrlState } from '../data/useUrlState';
-import type { ViewName } from '../data/urlState';
+import { stepPlayhead, togglePause } from '../data/playhead';
+import { VIEWS } from '../data/urlState';
 import { isTyping } from '../shared/lib/keys';
 import type { Overlay } from './App';
+import { VIEW_KEYS } from './views';
 
 const SEQUENCE_MS = 1000;
-const GO: Record<string, ViewName | undefined> = { t: 'topology', l: 'log' };
 
-/** The keys that work on every view: Ctrl/Cmd+K, `?`, and `g` followed by a view's letter. */
+/** The keys that work on every view: Ctrl/Cmd+K, `?`, `g` followed by a view's letter, and the playhead's. */
 export function useHotkeys(onOverlay: (overlay: Overlay) => void): void {
   useEffect(() => {
     let goPressedAt = Number.NEGATIVE_INFINITY;
@@ -19,7 +20,7 @@ export function useHotkeys(onOverlay: (overlay: Overlay) => void): void {
         return;
       }
       if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target) || document.querySelector('dialog[open]') !== null) return;
-      const view = event.timeStamp - goPressedAt < SEQUENCE_MS ? GO[key] : undefined;
+      const view = event.timeStamp - goPressedAt < SEQUENCE_MS ? VIEWS.find((name) => VIEW_KEYS[name] === key) : undefined;
       goPressedAt = Number.NEGATIVE_INFINITY;
       if (view !== undefined) {
         setUrlState({ view }, 'push');
@@ -27,6 +28,9 @@ export function useHotkeys(onOverlay: (overlay: Overlay) => void): void {
         event.stopImmediatePropagation();
       } else if (key === 'g') goPressedAt = event.timeStamp;
       else if (event.key === '?') onOverlay('shortcuts');
+      else if (key === 'p') togglePause();
+      else if (key === '[') void stepPlayhead(-1);
+      else if (key === ']') void stepPlayhead(1);
       else return;
       event.preventDefault();
     };

@@ -1,6 +1,6 @@
 import { useConnection } from './connectionStore';
 import { External } from './external';
-import type { FacetsMessage, FromWorker, SteppedMessage, ToWorker, ViewMessage } from './messages';
+import type { Answer, FacetsMessage, FromWorker, NeighbourMessage, OverviewMessage, SteppedMessage, ToWorker, ViewMessage } from './messages';
 import { TopologyModel } from './topology';
 import { currentUrlState, setUrlState } from './useUrlState';
 
@@ -22,8 +22,8 @@ export class DataClient {
   readonly #port: WorkerPort;
   #query = 0;
   #filterId = 0;
-  readonly #steps = new Map<number, (answer: SteppedMessage) => void>();
-  readonly #facets = new Map<number, (answer: FacetsMessage) => void>();
+  /** Who waits for the answer to which question. */
+  readonly #asked = new Map<number, (answer: Answer) => void>();
 
   constructor(port: WorkerPort) {
     this.#port = port;
@@ -54,20 +54,27 @@ export class DataClient {
   }
 
   step(seq: number | null, delta: number): Promise<SteppedMessage> {
-    this.#query += 1;
-    const id = this.#query;
-    return new Promise((resolve) => {
-      this.#steps.set(id, resolve);
-      this.#port.postMessage({ type: 'step', id, seq, delta });
-    });
+    return this.#ask((id) => ({ type: 'step', id, seq, delta }));
   }
 
   facets(): Promise<FacetsMessage> {
+    return this.#ask((id) => ({ type: 'facets', id }));
+  }
+
+  overview(from: number, to: number, parts: number): Promise<OverviewMessage> {
+    return this.#ask((id) => ({ type: 'overview', id, from, to, parts }));
+  }
+
+  neighbour(seq: number, delta: 1 | -1): Promise<NeighbourMessage> {
+    return this.#ask((id) => ({ type: 'neighbour', id, seq, delta }));
+  }
+
+  #ask<A extends Answer>(question: (id: number) => ToWorker): Promise<A> {
     this.#query += 1;
     const id = this.#query;
     return new Promise((resolve) => {
-      this.#facets.set(id, resolve);
-      this.#port.postMessage({ type: 'facets', id });
+      this.#asked.set(id, resolve as (answer: Answer) => void);
+      this.#port.postMessage(question(id));
     });
   }
 
@@ -88,12 +95,11 @@ export class DataClient {
         this.topologyVersion.set(this.topologyVersion.get() + 1);
         break;
       case 'stepped':
-        this.#steps.get(message.id)?.(message);
-        this.#steps.delete(message.id);
-        break;
       case 'facets':
-        this.#facets.get(message.id)?.(message);
-        this.#facets.delete(message.id);
+      case 'overview':
+      case 'neighbour':
+        this.#asked.get(message.id)?.(message);
+        this.#asked.delete(message.id);
         break;
       case 'reset':
         this.#startOver(message.epoch, message.previous);
@@ -106,7 +112,7 @@ export class DataClient {
     this.topologyVersion.set(this.topologyVersion.get() + 1);
     this.startedOver.set(this.startedOver.get() + (previous === null ? 0 : 1));
     const linked = currentUrlState().epoch;
-    if (linked !== null && linked !== epoch) setUrlState({ seq: null, paused: null, epoch: null });
+    if (linked !== null && linked !== epoch) setUrlState({ seq: null, at: null, compare: null, run: null });
   }
 }
 
@@ -123,9 +129,9 @@ let client: DataClient | null = null;
 export function dataClient(): DataClient {
   if (client === null) {
     client = new DataClient(new Worker(new URL('./worker/data.worker.ts', import.meta.url), { type: 'module', name: 'data' }));
-    const { workspace, paused, epoch, filter } = currentUrlState();
+    const { workspace, at, epoch, filter } = currentUrlState();
     client.setFilter(filter);
-    client.start(eventsUrl(window.location, workspace), paused, epoch);
+    client.start(eventsUrl(window.location, workspace), at, epoch);
   }
   return client;
 }

@@ -8,6 +8,8 @@ export type ToWorker =
   | { type: 'window'; first: number | 'tail'; count: number }
   | { type: 'step'; id: number; seq: number | null; delta: number }
   | { type: 'facets'; id: number }
+  | { type: 'overview'; id: number; from: number; to: number; parts: number }
+  | { type: 'neighbour'; id: number; seq: number; delta: 1 | -1 }
   | { type: 'taken' }
   | { type: 'retry' };
 
@@ -89,10 +91,27 @@ export interface SteppedMessage {
   ordinal: number;
 }
 
+/** How many events, and errors among them, each part of a range of seqs holds. */
+export interface OverviewMessage {
+  type: 'overview';
+  id: number;
+  events: Uint32Array;
+  errors: Uint32Array;
+}
+
+/** The event next to a seq; `found` is null where this page doesn't hold it. */
+export interface NeighbourMessage {
+  type: 'neighbour';
+  id: number;
+  found: { seq: number; timeUs: number } | null;
+}
+
+/** What is the answer to one question. */
+export type Answer = FacetsMessage | SteppedMessage | OverviewMessage | NeighbourMessage;
+
 export type FromWorker =
   | StatusMessage
   | ViewMessage
-  | FacetsMessage
-  | SteppedMessage
+  | Answer
   | { type: 'topology'; frame: TopologyFrame }
   | { type: 'reset'; epoch: string; previous: string | null };

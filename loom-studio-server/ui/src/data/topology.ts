@@ -6,6 +6,12 @@ export function edgeKey(from: string, to: string): string {
   return `${from}\n${to}`;
 }
 
+/** A topology to look at: nodes by id, edges by `edgeKey`. */
+export interface Topology {
+  nodes: ReadonlyMap<string, TopologyNode>;
+  edges: ReadonlyMap<string, TopologyEdge>;
+}
+
 /** The topology as the frames so far give it. */
 export class TopologyModel {
   readonly nodes = new Map<string, TopologyNode>();

@@ -39,4 +39,6 @@ export type EventDetail = With<
   }
 >;
 
+export type FirstAnswer = With<Present<Schemas['FirstAnswer']>, { event: (FreeObject & { studioseq: number; studioreceived: string; time?: string }) | null }>;
+
 export type Problem = Schemas['Problem'];

@@ -9,17 +9,27 @@ const decode = (url: string): UrlState => {
 
 const seq = fc.option(fc.nat({ max: Number.MAX_SAFE_INTEGER }), { nil: null });
 const text = fc.option(fc.string({ unit: 'grapheme' }), { nil: null });
-const states: fc.Arbitrary<UrlState> = fc.record({
+const states: fc.Arbitrary<UrlState> = fc
+  .record({
   view: fc.constantFrom(...VIEWS),
+  beside: fc.option(fc.constantFrom(...VIEWS), { nil: null }),
   workspace: text,
   epoch: text,
   filter: fc.string({ unit: 'grapheme' }),
+  at: seq,
+  compare: seq,
+  range: fc.option(
+    fc.tuple(fc.nat({ max: 2 ** 52 }), fc.nat({ max: 2 ** 52 })).map(([from, length]) => ({ fromUs: from, toUs: from + length })),
+    { nil: null },
+  ),
+  run: seq,
   seq,
-  paused: seq,
   node: text,
   edge: fc.option(fc.record({ from: fc.string({ unit: 'grapheme' }), to: fc.string({ unit: 'grapheme' }) }), { nil: null }),
   table: fc.boolean(),
-});
+})
+  // A view isn't shown beside itself.
+  .map((state) => (state.beside === state.view ? { ...state, beside: null } : state));
 
 describe('URL codec', () => {
   it('decodes what it encoded', () => {
@@ -40,7 +50,7 @@ describe('URL codec', () => {
   });
 
   it('drops what is not a seq, and opens the first view for a path it does not know', () => {
-    expect(decode('/elsewhere?seq=-1&paused=1e3')).toEqual(EMPTY_URL_STATE);
+    expect(decode('/elsewhere?seq=-1&at=1e3&time=5-4&with=topology')).toEqual(EMPTY_URL_STATE);
     expect(decode('/log?seq=99999999999999999').seq).toBeNull();
   });
 });

@@ -10,6 +10,8 @@ export interface Prefs {
   language: Language;
   /** Width of the details panel in pixels. */
   panelWidth: number;
+  /** How much of the width a second view takes. */
+  besideShare: number;
 }
 
 /** `public/theme.js` reads this key before the first paint. */
@@ -30,7 +32,7 @@ export function readPrefs(stored: string | null, browserLanguage: string): Prefs
   } catch {
     // Not ours, or damaged: the defaults stand.
   }
-  const { theme, language, panelWidth } = found;
+  const { theme, language, panelWidth, besideShare } = found;
   return {
     theme: isOneOf(THEMES, theme) ? theme : 'system',
     language: isOneOf(LANGUAGES, language) ? language : browserLanguage.toLowerCase().startsWith('zh') ? 'zh' : 'en',
@@ -38,6 +40,7 @@ export function readPrefs(stored: string | null, browserLanguage: string): Prefs
       typeof panelWidth === 'number' && Number.isFinite(panelWidth)
         ? Math.min(PANEL_WIDTH.max, Math.max(PANEL_WIDTH.min, panelWidth))
         : PANEL_WIDTH.initial,
+    besideShare: typeof besideShare === 'number' && besideShare > 0 && besideShare < 1 ? besideShare : 0.5,
   };
 }
 

@@ -3,6 +3,7 @@ import type { Facet, FromWorker, StatusMessage, ToWorker, ViewMessage } from '..
 import type { Columns } from './columns';
 import { Connection, type ConnectionPorts } from './connection';
 import { compileFilter } from './match';
+import { neighbour, overview } from './overview';
 import { Rate } from './rate';
 import { View } from './view';
 
@@ -63,6 +64,22 @@ export class DataServer {
       case 'facets':
         this.#facets(message.id);
         break;
+      case 'overview': {
+        const columns = this.#connection?.ingest.columns;
+        if (columns === undefined) break;
+        const { events, errors } = overview(columns, message.from, message.to, message.parts);
+        this.#ports.post({ type: 'overview', id: message.id, events, errors }, [events.buffer, errors.buffer]);
+        break;
+      }
+      case 'neighbour': {
+        const columns = this.#connection?.ingest.columns;
+        this.#ports.post({
+          type: 'neighbour',
+          id: message.id,
+          found: columns === undefined ? null : neighbour(columns, message.seq, message.delta),
+        });
+        break;
+      }
       case 'taken':
         this.#taken = true;
         if (this.#viewDirty) this.#scheduleView();

@@ -3,7 +3,7 @@ import { dataClient } from '../../data/client';
 import { useConnection } from '../../data/connectionStore';
 import { facetOf, parseFilter, withFacet, type FilterKey } from '../../data/filter';
 import type { Facet, FacetsMessage, ViewMessage } from '../../data/messages';
-import { togglePause } from '../../data/pause';
+import { togglePause, usePlayhead } from '../../data/playhead';
 import { setUrlState, useUrlState } from '../../data/useUrlState';
 import { useT } from '../../shared/i18n/useT';
 import { Button, IconButton } from '../../shared/ui/Button';
@@ -14,14 +14,14 @@ import css from './log.module.css';
 interface FilterBarProps {
   inputRef: RefObject<HTMLInputElement | null>;
   view: ViewMessage | null;
-  paused: number | null;
+  at: number | null;
   following: boolean;
   onFollow: () => void;
   /** Enter and Escape in the filter give the focus to the rows. */
   onLeave: () => void;
 }
 
-export function FilterBar({ inputRef, view, paused, following, onFollow, onLeave }: FilterBarProps) {
+export function FilterBar({ inputRef, view, at, following, onFollow, onLeave }: FilterBarProps) {
   const t = useT();
   const { filter } = useUrlState();
   const { errors } = parseFilter(filter);
@@ -67,10 +67,10 @@ export function FilterBar({ inputRef, view, paused, following, onFollow, onLeave
         </div>
         <Facets filter={filter} hasRows={view !== null && view.end > 0} onChange={setFilter} />
         <Count view={view} filtered={parseFilter(filter).terms.length > 0} />
-        <Button icon={paused === null ? 'pause' : 'play'} aria-pressed={paused !== null} title="P" onClick={togglePause}>
-          {paused === null ? t('log.pause') : t('log.resume')}
+        <Button icon={at === null ? 'pause' : 'play'} aria-pressed={at !== null} title="P" onClick={togglePause}>
+          {at === null ? t('log.pause') : t('log.resume')}
         </Button>
-        <Button icon="down" aria-pressed={following} disabled={paused !== null} title={t('log.followHint')} onClick={onFollow}>
+        <Button icon="down" aria-pressed={following} disabled={at !== null} title={t('log.followHint')} onClick={onFollow}>
           {t('log.follow')}
         </Button>
       </div>
@@ -94,15 +94,15 @@ export function FilterBar({ inputRef, view, paused, following, onFollow, onLeave
 
 function Count({ view, filtered }: { view: ViewMessage | null; filtered: boolean }) {
   const t = useT();
-  const { paused } = useUrlState();
+  const at = usePlayhead();
   const held = useConnection((status) => status.held);
   if (view === null) return null;
   const n = Math.max(0, view.end - view.first - view.gaps);
   return (
     <div className={css['count']} data-testid="result-count">
-      {paused !== null && (
+      {at !== null && (
         <span className={css['paused']}>
-          {t('log.pausedAt', { seq: String(paused) })}
+          {t('log.pausedAt', { seq: String(at) })}
           {view.pending > 0 && ` · ${t('log.pending', { n: view.pending })}`}
         </span>
       )}

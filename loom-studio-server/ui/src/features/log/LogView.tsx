@@ -1,13 +1,13 @@
 import { useCallback, useEffect, useRef, useState, useSyncExternalStore } from 'react';
 import { dataClient } from '../../data/client';
-import { selectEvent, togglePause } from '../../data/pause';
+import { togglePause, usePlayhead } from '../../data/playhead';
+import { select } from '../../data/selection';
 import { wantsFilterFocus } from '../../data/signals';
 import { useUrlState } from '../../data/useUrlState';
 import { useT } from '../../shared/i18n/useT';
 import { isTyping } from '../../shared/lib/keys';
-import { SplitPane } from '../../shared/ui/SplitPane';
+import { useViewKeys } from '../../shared/ui/pane';
 import { FilterBar } from './FilterBar';
-import { Inspector } from './Inspector';
 import { logKey } from './logKeys';
 import { LogGrid, type LogGridHandle } from './LogGrid';
 import { LogNotices } from './LogNotices';
@@ -19,7 +19,8 @@ export default function LogView() {
   const t = useT();
   const client = dataClient();
   const view = useSyncExternalStore(client.view.subscribe, client.view.get);
-  const { seq: openSeq, paused } = useUrlState();
+  const { seq: openSeq } = useUrlState();
+  const at = usePlayhead();
   const [cursor, setCursor] = useState(openSeq);
   const [following, setFollowing] = useState(true);
   const grid = useRef<LogGridHandle>(null);
@@ -33,11 +34,11 @@ export default function LogView() {
   const open = useCallback((seq: number) => {
     setCursor(seq);
     setFollowing(false);
-    selectEvent(seq, 'push');
+    select({ seq });
   }, []);
 
   const close = useCallback(() => {
-    selectEvent(null);
+    select(null, 'replace');
     grid.current?.focus();
   }, []);
 
@@ -56,53 +57,46 @@ export default function LogView() {
         latest.current = { cursor: seq, openSeq: isOpen ? seq : null };
         setFollowing(false);
         setCursor(seq);
-        if (isOpen) selectEvent(seq);
+        if (isOpen) select({ seq }, 'replace');
         grid.current?.reveal(ordinal);
       });
     },
     [client],
   );
 
-  useEffect(() => {
-    const onKey = (event: KeyboardEvent): void => {
-      if (event.defaultPrevented || document.querySelector('dialog[open]') !== null) return;
-      const target = event.target instanceof Element ? event.target : null;
-      const action = logKey(event, {
-        typing: isTyping(event.target),
-        control: (target?.closest(CONTROLS) ?? null) !== null,
-        pageRows: grid.current?.pageRows() ?? 10,
-      });
-      if (action === null) return;
-      event.preventDefault();
-      switch (action.do) {
-        case 'move':
-          move(action.delta);
-          break;
-        case 'open':
-          void steps.current.then(() => {
-            if (latest.current.cursor !== null) open(latest.current.cursor);
-          });
-          break;
-        case 'close':
-          if (openSeq !== null) close();
-          break;
-        case 'filter':
-          filterInput.current?.focus();
-          filterInput.current?.select();
-          break;
-        case 'pause':
-          togglePause();
-          break;
-        case 'follow':
-          setFollowing(true);
-          break;
-      }
-    };
-    window.addEventListener('keydown', onKey);
-    return () => {
-      window.removeEventListener('keydown', onKey);
-    };
-  }, [close, move, open, openSeq]);
+  useViewKeys((event) => {
+    const target = event.target instanceof Element ? event.target : null;
+    const action = logKey(event, {
+      typing: isTyping(event.target),
+      control: (target?.closest(CONTROLS) ?? null) !== null,
+      pageRows: grid.current?.pageRows() ?? 10,
+    });
+    if (action === null) return;
+    event.preventDefault();
+    switch (action.do) {
+      case 'move':
+        move(action.delta);
+        break;
+      case 'open':
+        void steps.current.then(() => {
+          if (latest.current.cursor !== null) open(latest.current.cursor);
+        });
+        break;
+      case 'close':
+        if (openSeq !== null) close();
+        break;
+      case 'filter':
+        filterInput.current?.focus();
+        filterInput.current?.select();
+        break;
+      case 'pause':
+        togglePause();
+        break;
+      case 'follow':
+        setFollowing(true);
+        break;
+    }
+  });
 
   const wantsFocus = useSyncExternalStore(wantsFilterFocus.subscribe, wantsFilterFocus.get);
   useEffect(() => {
@@ -112,13 +106,13 @@ export default function LogView() {
   }, [wantsFocus]);
 
   return (
-    <SplitPane panel={openSeq === null ? null : <Inspector seq={openSeq} onOpen={open} onClose={close} />}>
+    <>
       <h1 className="visually-hidden">{t('view.log')}</h1>
       <FilterBar
         inputRef={filterInput}
         view={view}
-        paused={paused}
-        following={following && paused === null}
+        at={at}
+        following={following && at === null}
         onFollow={() => {
           setFollowing(true);
         }}
@@ -130,10 +124,10 @@ export default function LogView() {
         view={view}
         cursor={cursor}
         revealSeq={openSeq}
-        following={following && paused === null}
+        following={following && at === null}
         onFollowing={setFollowing}
         onOpen={open}
       />
-    </SplitPane>
+    </>
   );
 }

@@ -18,7 +18,7 @@ describe('logKey', () => {
     ['Enter', { do: 'open' }],
     ['Escape', { do: 'close' }],
     ['/', { do: 'filter' }],
-    ['p', { do: 'pause' }],
+    
     [' ', { do: 'pause' }],
     ['f', { do: 'follow' }],
     ['x', null],

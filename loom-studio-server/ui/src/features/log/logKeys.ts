@@ -31,8 +31,6 @@ export function logKey(press: KeyPress, place: KeyPlace): LogAction | null {
       return { do: 'move', delta: -1 };
     case '/':
       return { do: 'filter' };
-    case 'p':
-      return { do: 'pause' };
     case 'f':
       return { do: 'follow' };
   }

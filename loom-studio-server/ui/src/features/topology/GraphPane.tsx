@@ -4,8 +4,8 @@ import type { TopologyNode } from '../../data/types';
 import { useT, type Translate } from '../../shared/i18n/useT';
 import { shortNode } from '../../shared/lib/nodeId';
 import { usePrefs } from '../../shared/prefs';
-import { GraphController, type Selection } from './graphController';
-import type { Topology } from './graphDiff';
+import { GraphController, type GraphSelection } from './graphController';
+import type { Topology } from '../../data/topology';
 import { LayoutRunner, layoutWorker } from './layoutRunner';
 import { Legend } from './Legend';
 import { arrangementOf } from './positions';
@@ -16,8 +16,8 @@ export type LayoutState = 'idle' | 'running' | 'late';
 interface GraphPaneProps {
   controllerRef: RefObject<GraphController | null>;
   topology: Topology;
-  selection: Selection;
-  onSelect: (selection: Selection) => void;
+  selection: GraphSelection;
+  onSelect: (selection: GraphSelection) => void;
   onLayoutState: (state: LayoutState) => void;
   onHiddenEdges: (count: number) => void;
 }

@@ -1,6 +1,6 @@
 import { useT } from '../../shared/i18n/useT';
-import { NODE_LOOKS, NODE_TYPES } from './nodeTypes';
-import { NodeSign, StatusSign } from './signs';
+import { NODE_LOOKS, NODE_TYPES } from '../../shared/ui/nodeTypes';
+import { NodeSign, StatusSign } from '../../shared/ui/signs';
 import css from './topology.module.css';
 
 export function Legend() {

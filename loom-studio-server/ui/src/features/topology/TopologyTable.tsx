@@ -3,18 +3,18 @@ import { edgeKey } from '../../data/topology';
 import type { TopologyEdge, TopologyNode } from '../../data/types';
 import type { MessageKey } from '../../shared/i18n/en';
 import { useT } from '../../shared/i18n/useT';
-import { duration } from '../../shared/lib/time';
+import { latencies } from '../../shared/lib/time';
 import { Button } from '../../shared/ui/Button';
-import type { Selection } from './graphController';
-import type { Topology } from './graphDiff';
-import { lookOf } from './nodeTypes';
-import { NodeSign, StatusSign } from './signs';
+import type { GraphSelection } from './graphController';
+import type { Topology } from '../../data/topology';
+import { lookOf } from '../../shared/ui/nodeTypes';
+import { NodeSign, StatusSign } from '../../shared/ui/signs';
 import css from './topology.module.css';
 
 interface TopologyTableProps {
   topology: Topology;
-  selection: Selection;
-  onSelect: (selection: Selection) => void;
+  selection: GraphSelection;
+  onSelect: (selection: GraphSelection) => void;
 }
 
 const NODE_COLUMNS: MessageKey[] = ['topology.name', 'topology.type', 'topology.role', 'topology.status', 'topology.events', 'topology.openCalls', 'topology.errors'];
@@ -73,7 +73,7 @@ function Head({ columns }: { columns: MessageKey[] }) {
 
 interface RowProps {
   isSelected: boolean;
-  onSelect: (selection: Selection) => void;
+  onSelect: (selection: GraphSelection) => void;
 }
 
 const NodeRow = memo(function NodeRow({ node, isSelected, onSelect }: RowProps & { node: TopologyNode }) {
@@ -127,11 +127,7 @@ const EdgeRow = memo(function EdgeRow({ edge, isSelected, onSelect }: RowProps &
       <td className={css['number']}>{edge.count}</td>
       <td className={css['number']}>{edge.open}</td>
       <td className={css['number']}>{edge.errors}</td>
-      <td className={css['number']}>{edge.latency_ms === null ? t('topology.notReported') : latencyText(edge.latency_ms)}</td>
+      <td className={css['number']}>{edge.latency_ms === null ? t('topology.notReported') : latencies(edge.latency_ms)}</td>
     </tr>
   );
 });
-
-export function latencyText({ p50, p95, p99 }: { p50: number; p95: number; p99: number }): string {
-  return `${duration(p50)} / ${duration(p95)} / ${duration(p99)}`;
-}

@@ -1,16 +1,17 @@
-import { useCallback, useEffect, useRef, useState } from 'react';
+import { useCallback, useMemo, useRef, useState } from 'react';
+import { select } from '../../data/selection';
 import { setUrlState, useUrlState } from '../../data/useUrlState';
+import { useTopology } from '../../data/useTopology';
 import { useT } from '../../shared/i18n/useT';
 import { isTyping } from '../../shared/lib/keys';
 import { Button, IconButton } from '../../shared/ui/Button';
 import controls from '../../shared/ui/controls.module.css';
-import { SplitPane } from '../../shared/ui/SplitPane';
-import { Details } from './Details';
-import type { GraphController, Selection } from './graphController';
+import { useViewKeys } from '../../shared/ui/pane';
+import type { GraphController, GraphSelection } from './graphController';
 import { GraphPane, type LayoutState } from './GraphPane';
 import css from './topology.module.css';
 import { TopologyTable } from './TopologyTable';
-import { useTopology } from './useTopology';
+
 
 const ZOOM_STEP = 1.25;
 
@@ -22,54 +23,24 @@ export default function TopologyView() {
   const [layoutState, setLayoutState] = useState<LayoutState>('idle');
   const [hiddenEdges, setHiddenEdges] = useState(0);
 
-  const select = useCallback((selection: Selection) => {
-    setUrlState(
-      {
-        node: selection !== null && 'node' in selection ? selection.node : null,
-        edge: selection !== null && 'edge' in selection ? selection.edge : null,
-      },
-      selection === null ? 'replace' : 'push',
-    );
+  const onSelect = useCallback((chosen: GraphSelection) => {
+    select(chosen, chosen === null ? 'replace' : 'push');
   }, []);
 
-  useEffect(() => {
-    const onKey = (event: KeyboardEvent): void => {
-      if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || document.querySelector('dialog[open]') !== null) return;
-      if (event.key === 'Escape') {
-        select(null);
-        return;
-      }
-      if (isTyping(event.target)) return;
-      const key = event.key.toLowerCase();
-      if (key === 't') setUrlState({ table: !table }, 'push');
-      else if (key === '0') graph.current?.fit();
-      else if (key === '+' || key === '=') graph.current?.zoomBy(ZOOM_STEP);
-      else if (key === '-') graph.current?.zoomBy(1 / ZOOM_STEP);
-      else return;
-      event.preventDefault();
-    };
-    window.addEventListener('keydown', onKey);
-    return () => {
-      window.removeEventListener('keydown', onKey);
-    };
-  }, [select, table]);
+  useViewKeys((event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
+    const key = event.key.toLowerCase();
+    if (key === 't') setUrlState({ table: !table }, 'push');
+    else if (key === '0') graph.current?.fit();
+    else if (key === '+' || key === '=') graph.current?.zoomBy(ZOOM_STEP);
+    else if (key === '-') graph.current?.zoomBy(1 / ZOOM_STEP);
+    else return;
+    event.preventDefault();
+  });
 
-  const selection: Selection = node !== null ? { node } : edge !== null ? { edge } : null;
+  const selection = useMemo<GraphSelection>(() => (node !== null ? { node } : edge !== null ? { edge } : null), [node, edge]);
   return (
-    <SplitPane
-      panel={
-        selection === null ? null : (
-          <Details
-            selection={selection}
-            topology={topology}
-            onSelect={select}
-            onClose={() => {
-              select(null);
-            }}
-          />
-        )
-      }
-    >
+    <>
       <h1 className="visually-hidden">{t('view.topology')}</h1>
       <div className={css['bar']}>
         <div role="group" aria-label={t('topology.as')} className={controls['segments']}>
@@ -116,17 +87,17 @@ export default function TopologyView() {
         </p>
       )}
       {table ? (
-        <TopologyTable topology={topology} selection={selection} onSelect={select} />
+        <TopologyTable topology={topology} selection={selection} onSelect={onSelect} />
       ) : (
         <GraphPane
           controllerRef={graph}
           topology={topology}
           selection={selection}
-          onSelect={select}
+          onSelect={onSelect}
           onLayoutState={setLayoutState}
           onHiddenEdges={setHiddenEdges}
         />
       )}
-    </SplitPane>
+    </>
   );
 }

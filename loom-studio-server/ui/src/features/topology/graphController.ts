@@ -1,18 +1,20 @@
 import cytoscape, { type Core, type EventObject } from 'cytoscape';
-import { edgeKey } from '../../data/topology';
+import { edgeKey, type Topology } from '../../data/topology';
 import type { TopologyEdge, TopologyNode } from '../../data/types';
-import { changes, drawnPart, edgeState, edgeWidth, type Drawn, type Topology } from './graphDiff';
+import { changes, drawnPart, edgeState, edgeWidth, type Drawn } from './graphDiff';
 import { graphStyle, tokenReader } from './graphStyle';
 import type { LayoutRunner } from './layoutRunner';
-import { NODE_LOOKS } from './nodeTypes';
+import { NODE_LOOKS } from '../../shared/ui/nodeTypes';
 import { placeNew, type Point } from './placement';
+import type { Selection } from '../../data/selection';
 import { saveArrangement, type Arrangement } from './positions';
 
-export type Selection = { node: string } | { edge: { from: string; to: string } } | null;
+/** What of a selection a graph can show. */
+export type GraphSelection = Exclude<Selection, { seq: number }>;
 
 export interface GraphPorts {
   layout: LayoutRunner;
-  select: (selection: Selection) => void;
+  select: (selection: GraphSelection) => void;
   layoutState: (state: 'idle' | 'running' | 'late') => void;
   label: (node: TopologyNode) => string;
   reducedMotion: () => boolean;
@@ -144,7 +146,7 @@ export class GraphController {
     });
   }
 
-  select(selection: Selection): void {
+  select(selection: GraphSelection): void {
     const id = selection === null ? null : 'node' in selection ? selection.node : edgeKey(selection.edge.from, selection.edge.to);
     this.#cy.batch(() => {
       this.#cy.$(':selected').unselect();

@@ -1,13 +1,8 @@
 import type { TopologyEdge, TopologyNode } from '../../data/types';
-import { edgeKey } from '../../data/topology';
+import { edgeKey, type Topology } from '../../data/topology';
 
 /** Edges drawn at most; beyond it the rarely used ones are left to the table. */
 export const EDGES_DRAWN = 500;
-
-export interface Topology {
-  nodes: ReadonlyMap<string, TopologyNode>;
-  edges: ReadonlyMap<string, TopologyEdge>;
-}
 
 export interface Drawn {
   nodes: Map<string, TopologyNode>;

@@ -1,5 +1,5 @@
 import type { StylesheetJson } from 'cytoscape';
-import { NODE_LOOKS, NODE_TYPES } from './nodeTypes';
+import { NODE_LOOKS, NODE_TYPES } from '../../shared/ui/nodeTypes';
 
 export const NODE_SIZE = 34;
 

@@ -1,5 +1,10 @@
-/** Every string of the page. The keys of this dictionary are the keys of all others. */
+import * as replay from './areas/replay';
+import * as workbench from './areas/workbench';
+
+/** Every string of the page, those of an area in a file of its own. The keys of this dictionary are the keys of all others. */
 export const en = {
+  ...replay.en,
+  ...workbench.en,
   'app.name': 'Loom Studio',
   'app.skip': 'Skip to content',
   'app.loading': 'Loading…',
@@ -42,10 +47,13 @@ export const en = {
   'palette.label': 'Command palette',
   'palette.placeholder': 'Type a command…',
   'palette.none': 'No command matches.',
-  'command.goTopology': 'Go to Topology',
-  'command.goLog': 'Go to Log',
-  'command.pause': 'Pause the log',
-  'command.resume': 'Resume the log',
+  'command.go': 'Go to {view}',
+  'command.pause': 'Hold the playhead here',
+  'command.resume': 'Follow the head',
+  'command.beside': 'Open {view} beside',
+  'command.closeBeside': 'Close the second view',
+  'command.stepBack': 'Step back',
+  'command.stepForward': 'Step forward',
   'command.filter': 'Filter the log…',
   'command.errors': 'Show errors only',
   'command.clearFilter': 'Clear the filter',
@@ -64,8 +72,7 @@ export const en = {
   'shortcuts.tree': 'JSON tree',
   'shortcut.palette': 'Command palette',
   'shortcut.help': 'This sheet',
-  'shortcut.goTopology': 'Go to Topology',
-  'shortcut.goLog': 'Go to Log',
+  'shortcut.stepEvent': 'Playhead back and forward',
   'shortcut.close': 'Close the panel or dialog',
   'shortcut.move': 'Next and previous event',
   'shortcut.page': 'A page down or up',

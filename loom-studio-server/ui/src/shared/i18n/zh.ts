@@ -1,6 +1,10 @@
+import * as replay from './areas/replay';
+import * as workbench from './areas/workbench';
 import type { Dictionary } from './en';
 
 export const zh: Dictionary = {
+  ...replay.zh,
+  ...workbench.zh,
   'app.name': 'Loom Studio',
   'app.skip': '跳到正文',
   'app.loading': '正在加载…',
@@ -43,10 +47,13 @@ export const zh: Dictionary = {
   'palette.label': '命令面板',
   'palette.placeholder': '输入命令…',
   'palette.none': '没有匹配的命令。',
-  'command.goTopology': '前往拓扑',
-  'command.goLog': '前往日志',
-  'command.pause': '暂停日志',
-  'command.resume': '继续日志',
+  'command.pause': '停住播放头',
+  'command.resume': '跟随最新事件',
+  'command.beside': '在旁边打开{view}',
+  'command.closeBeside': '关闭第二个视图',
+  'command.stepBack': '后退一步',
+  'command.stepForward': '前进一步',
+  'command.go': '前往{view}',
   'command.filter': '筛选日志…',
   'command.errors': '只看错误',
   'command.clearFilter': '清除筛选',
@@ -63,10 +70,9 @@ export const zh: Dictionary = {
   'shortcuts.log': '日志',
   'shortcuts.topology': '拓扑',
   'shortcuts.tree': 'JSON 树',
+  'shortcut.stepEvent': '播放头后退和前进',
   'shortcut.palette': '命令面板',
   'shortcut.help': '本说明',
-  'shortcut.goTopology': '前往拓扑',
-  'shortcut.goLog': '前往日志',
   'shortcut.close': '关闭面板或对话框',
   'shortcut.move': '下一个、上一个事件',
   'shortcut.page': '向下、向上翻页',

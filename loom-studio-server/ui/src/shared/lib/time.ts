@@ -14,6 +14,11 @@ export function localDateTime(timeUs: number): string {
   return `${String(date.getFullYear())}-${two(date.getMonth() + 1)}-${two(date.getDate())} ${clockTime(timeUs)}`;
 }
 
+/** The quantiles of a latency: `1.0 ms / 12 ms / 3.1 s`. */
+export function latencies({ p50, p95, p99 }: { p50: number; p95: number; p99: number }): string {
+  return `${duration(p50)} / ${duration(p95)} / ${duration(p99)}`;
+}
+
 /** Milliseconds as people read them: `0.4 ms`, `12 ms`, `3.1 s`, `2.5 min`. */
 export function duration(ms: number): string {
   if (ms < 10) return `${ms.toFixed(1)} ms`;

@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { ApiError, fetchEvent } from '../../data/api';
 import type { EventDetail, EventLink, Observation } from '../../data/types';
-import { setUrlState } from '../../data/useUrlState';
+import { select } from '../../data/selection';
 import { useT, type Translate } from '../../shared/i18n/useT';
 import { shortNode } from '../../shared/lib/nodeId';
 import { localDateTime } from '../../shared/lib/time';
@@ -15,13 +15,11 @@ import css from './inspector.module.css';
 const REFRESH_MS = 2000;
 const FRESH_MS = 60_000;
 
-interface InspectorProps {
-  seq: number;
-  onOpen: (seq: number) => void;
-  onClose: () => void;
+function onOpen(seq: number): void {
+  select({ seq });
 }
 
-export function Inspector({ seq, onOpen, onClose }: InspectorProps) {
+export function EventInspector({ seq, onClose }: { seq: number; onClose: () => void }) {
   const t = useT();
   const { data, error } = useQuery({
     queryKey: ['event', seq],
@@ -43,7 +41,7 @@ export function Inspector({ seq, onOpen, onClose }: InspectorProps) {
           </p>
         )}
         {error === null && data === undefined && <p className={css['muted']}>{t('inspector.loading')}</p>}
-        {data !== undefined && <Detail key={seq} detail={data} onOpen={onOpen} />}
+        {data !== undefined && <Detail key={seq} detail={data} />}
       </div>
     </section>
   );
@@ -60,7 +58,7 @@ function failure(t: Translate, error: Error): string {
   return t('inspector.failed', { detail: error.message });
 }
 
-function Detail({ detail, onOpen }: { detail: EventDetail; onOpen: (seq: number) => void }) {
+function Detail({ detail }: { detail: EventDetail }) {
   const t = useT();
   const { event, links, observations } = detail;
   const hasLinks = links.cause !== null || links.request !== null || links.response !== null || links.effects.length > 0;
@@ -91,7 +89,7 @@ function Detail({ detail, onOpen }: { detail: EventDetail; onOpen: (seq: number)
               return (
                 link !== null && (
                   <Fact key={name} label={t(`link.${name}`)}>
-                    <Link link={link} onOpen={onOpen} />
+                    <Link link={link} />
                   </Fact>
                 )
               );
@@ -101,7 +99,7 @@ function Detail({ detail, onOpen }: { detail: EventDetail; onOpen: (seq: number)
                 <ul>
                   {links.effects.map((link) => (
                     <li key={link.seq}>
-                      <Link link={link} onOpen={onOpen} />
+                      <Link link={link} />
                     </li>
                   ))}
                 </ul>
@@ -152,7 +150,7 @@ function NodeLink({ id }: { id: string }) {
     <Button
       look="link"
       onClick={() => {
-        setUrlState({ view: 'topology', node: id, edge: null }, 'push');
+        select({ node: id });
       }}
     >
       {id}
@@ -160,7 +158,7 @@ function NodeLink({ id }: { id: string }) {
   );
 }
 
-function Link({ link, onOpen }: { link: EventLink; onOpen: (seq: number) => void }) {
+function Link({ link }: { link: EventLink }) {
   const t = useT();
   const route = link.target === null ? shortNode(link.source) : `${shortNode(link.source)} → ${shortNode(link.target)}`;
   return (

@@ -1,4 +1,4 @@
-import type { MessageKey } from '../../shared/i18n/en';
+import type { MessageKey } from '../i18n/en';
 
 /** How a node type looks. Colour and shape say the same, so that neither is needed alone. */
 export interface NodeLook {

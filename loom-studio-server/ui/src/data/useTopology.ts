@@ -1,10 +1,9 @@
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useEffect, useMemo, useState, useSyncExternalStore } from 'react';
-import { fetchTopology } from '../../data/api';
-import { dataClient } from '../../data/client';
-import { edgeKey } from '../../data/topology';
-import { useUrlState } from '../../data/useUrlState';
-import type { Topology } from './graphDiff';
+import { fetchTopology } from './api';
+import { dataClient } from './client';
+import { usePlayhead } from './playhead';
+import { edgeKey, type Topology } from './topology';
 
 /** Ten pictures a second are as many as the server sends. */
 const EVERY_MS = 100;
@@ -30,32 +29,32 @@ function useLiveVersion(): number {
   return version;
 }
 
-/** The topology to show: the live one, or while paused the one as of the pause. */
+/** The topology to show: the live one, or the one as of the playhead. */
 export function useTopology(): { topology: Topology; asOf: number | null } {
-  const { paused } = useUrlState();
+  const at = usePlayhead();
   const client = dataClient();
   const version = useLiveVersion();
   useSyncExternalStore(client.startedOver.subscribe, client.startedOver.get);
   const { data } = useQuery({
-    queryKey: ['topology', paused],
-    queryFn: ({ signal }) => fetchTopology(paused ?? 0, signal),
-    enabled: paused !== null,
+    queryKey: ['topology', at],
+    queryFn: ({ signal }) => fetchTopology(at ?? 0, signal),
+    enabled: at !== null,
     staleTime: Number.POSITIVE_INFINITY,
     placeholderData: keepPreviousData,
   });
   return useMemo(() => {
-    if (paused !== null && data !== undefined) {
+    if (at !== null && data !== undefined) {
       return {
         topology: {
           nodes: new Map(data.nodes.map((node) => [node.id, node])),
           edges: new Map(data.edges.map((edge) => [edgeKey(edge.from, edge.to), edge])),
         },
-        asOf: paused,
+        asOf: at,
       };
     }
     const { nodes, edges } = client.topology;
     return { topology: { nodes: new Map(nodes), edges: new Map(edges) }, asOf: null };
     // The model is one object that changes in place; its version says when.
     // eslint-disable-next-line react-hooks/exhaustive-deps
-  }, [client, data, paused, version]);
+  }, [client, data, at, version]);
 }

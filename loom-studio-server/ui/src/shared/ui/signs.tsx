@@ -1,8 +1,7 @@
-import type { NodeStatus } from '../../data/types';
-import { useT } from '../../shared/i18n/useT';
-import { Icon } from '../../shared/ui/Icon';
+import { useT } from '../i18n/useT';
+import { Icon } from './Icon';
 import { lookOf } from './nodeTypes';
-import css from './topology.module.css';
+import css from './signs.module.css';
 
 /** The shape and colour of a node type; its name stands beside it. */
 export function NodeSign({ type }: { type: string }) {
@@ -14,7 +13,7 @@ export function NodeSign({ type }: { type: string }) {
   );
 }
 
-export function StatusSign({ status }: { status: NodeStatus }) {
+export function StatusSign({ status }: { status: 'idle' | 'running' | 'error' }) {
   const t = useT();
   return (
     <span className={css['status']} data-status={status}>

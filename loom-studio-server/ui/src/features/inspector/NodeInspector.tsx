@@ -1,30 +1,28 @@
 import type { ReactNode } from 'react';
-import { useConnection } from '../../data/connectionStore';
 import { withFacet } from '../../data/filter';
-import { edgeKey } from '../../data/topology';
+import { select, type Selection } from '../../data/selection';
+import { edgeKey, type Topology } from '../../data/topology';
 import type { TopologyEdge, TopologyNode } from '../../data/types';
 import { setUrlState } from '../../data/useUrlState';
+import { useTopology } from '../../data/useTopology';
 import { useT } from '../../shared/i18n/useT';
 import { shortNode } from '../../shared/lib/nodeId';
-import { duration, localDateTime } from '../../shared/lib/time';
+import { duration, latencies, localDateTime } from '../../shared/lib/time';
 import { Button, IconButton } from '../../shared/ui/Button';
 import { JsonTree } from '../../shared/ui/JsonTree';
-import css from './details.module.css';
-import type { Selection } from './graphController';
-import type { Topology } from './graphDiff';
-import { lookOf } from './nodeTypes';
-import { NodeSign, StatusSign } from './signs';
-import { latencyText } from './TopologyTable';
+import css from './nodeInspector.module.css';
+import { lookOf } from '../../shared/ui/nodeTypes';
+import { NodeSign, StatusSign } from '../../shared/ui/signs';
 
-interface DetailsProps {
-  selection: Exclude<Selection, null>;
-  topology: Topology;
-  onSelect: (selection: Selection) => void;
+interface NodeInspectorProps {
+  selection: Exclude<Selection, { seq: number } | null>;
   onClose: () => void;
 }
 
-export function Details({ selection, topology, onSelect, onClose }: DetailsProps) {
+export function NodeInspector({ selection, onClose }: NodeInspectorProps) {
   const t = useT();
+  const { topology } = useTopology();
+  const onSelect = select;
   const node = 'node' in selection ? topology.nodes.get(selection.node) : undefined;
   const edge = 'edge' in selection ? topology.edges.get(edgeKey(selection.edge.from, selection.edge.to)) : undefined;
   const title =
@@ -65,7 +63,7 @@ function SeqLink({ seq, children }: { seq: number; children: ReactNode }) {
     <Button
       look="link"
       onClick={() => {
-        setUrlState({ view: 'log', seq, epoch: useConnection.getState().epoch }, 'push');
+        select({ seq });
       }}
     >
       {children}
@@ -201,7 +199,7 @@ function EdgeDetails({ edge, onSelect }: { edge: TopologyEdge; onSelect: (select
         <Fact label={t('topology.count')}>{edge.count}</Fact>
         <Fact label={t('topology.open')}>{edge.open}</Fact>
         <Fact label={t('topology.errors')}>{edge.errors}</Fact>
-        <Fact label={t('topology.latency')}>{edge.latency_ms === null ? t('topology.notReported') : latencyText(edge.latency_ms)}</Fact>
+        <Fact label={t('topology.latency')}>{edge.latency_ms === null ? t('topology.notReported') : latencies(edge.latency_ms)}</Fact>
         <Fact label={t('topology.last')}>
           <Last seq={edge.last_seq} time={edge.last_time} />
         </Fact>
