@@ -18,9 +18,11 @@ export class ApiError extends Error {
   }
 }
 
-async function getText(path: string, query: Record<string, string | number>, signal?: AbortSignal): Promise<string> {
+type Query = Record<string, string | number | boolean | undefined>;
+
+async function getText(path: string, query: Query, signal?: AbortSignal): Promise<string> {
   const params = new URLSearchParams();
-  for (const [name, value] of Object.entries(query)) params.set(name, String(value));
+  for (const [name, value] of Object.entries(query)) if (value !== undefined) params.set(name, String(value));
   const { workspace } = currentUrlState();
   if (workspace !== null) params.set('workspace', workspace);
   const search = params.toString();
@@ -46,6 +48,11 @@ async function getText(path: string, query: Record<string, string | number>, sig
     status: response.status,
     position: problem.position ?? null,
   });
+}
+
+/** An answer of the server. Its numbers keep the digits that were sent; what is read as a number is one where JavaScript can hold it. */
+export async function getJson(path: string, query: Query, signal?: AbortSignal): Promise<unknown> {
+  return parseExact(await getText(path, query, signal));
 }
 
 /** One event with its links. Its numbers keep the digits that were sent. */

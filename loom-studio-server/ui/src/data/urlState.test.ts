@@ -14,6 +14,7 @@ const states: fc.Arbitrary<UrlState> = fc
   view: fc.constantFrom(...VIEWS),
   beside: fc.option(fc.constantFrom(...VIEWS), { nil: null }),
   workspace: text,
+  session: text,
   epoch: text,
   filter: fc.string({ unit: 'grapheme' }),
   at: seq,

@@ -5,7 +5,7 @@
  */
 export const URL_VERSION = 1;
 
-export const VIEWS = ['topology', 'log'] as const;
+export const VIEWS = ['topology', 'memory', 'state', 'log'] as const;
 export type ViewName = (typeof VIEWS)[number];
 
 export interface UrlState {
@@ -13,6 +13,8 @@ export interface UrlState {
   /** A second view beside the first. */
   beside: ViewName | null;
   workspace: string | null;
+  /** The Loom process that views narrow to; `null` is all of them. */
+  session: string | null;
   /** The store the seqs below belong to. */
   epoch: string | null;
   filter: string;
@@ -36,6 +38,7 @@ export const EMPTY_URL_STATE: UrlState = {
   view: 'topology',
   beside: null,
   workspace: null,
+  session: null,
   epoch: null,
   filter: '',
   at: null,
@@ -74,6 +77,7 @@ export function decodeUrl(path: string, search: string): UrlState {
   return {
     ...state,
     beside: isView(beside) && beside !== state.view ? beside : null,
+    session: query.get('session'),
     epoch: query.get('epoch'),
     filter: query.get('q') ?? '',
     at: toCount(query.get('at')),
@@ -93,6 +97,7 @@ export function encodeUrl(state: UrlState): string {
     if (value !== null) query.set(key, String(value));
   };
   set('workspace', state.workspace);
+  set('session', state.session);
   set('with', state.beside);
   // A seq means something only together with its epoch.
   set('epoch', state.epoch);

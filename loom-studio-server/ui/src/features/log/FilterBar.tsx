@@ -70,7 +70,7 @@ export function FilterBar({ inputRef, view, at, following, onFollow, onLeave }: 
         <Button icon={at === null ? 'pause' : 'play'} aria-pressed={at !== null} title="P" onClick={togglePause}>
           {at === null ? t('log.pause') : t('log.resume')}
         </Button>
-        <Button icon="down" aria-pressed={following} disabled={at !== null} title={t('log.followHint')} onClick={onFollow}>
+        <Button icon="down" aria-pressed={following} title={t('log.followHint')} onClick={onFollow}>
           {t('log.follow')}
         </Button>
       </div>

@@ -112,7 +112,7 @@ export default function LogView() {
         inputRef={filterInput}
         view={view}
         at={at}
-        following={following && at === null}
+        following={following}
         onFollow={() => {
           setFollowing(true);
         }}
@@ -124,7 +124,7 @@ export default function LogView() {
         view={view}
         cursor={cursor}
         revealSeq={openSeq}
-        following={following && at === null}
+        following={following}
         onFollowing={setFollowing}
         onOpen={open}
       />

@@ -1,8 +1,10 @@
+import * as memory from './areas/memory';
 import * as replay from './areas/replay';
 import * as workbench from './areas/workbench';
 
 /** Every string of the page, those of an area in a file of its own. The keys of this dictionary are the keys of all others. */
 export const en = {
+  ...memory.en,
   ...replay.en,
   ...workbench.en,
   'app.name': 'Loom Studio',
@@ -12,6 +14,8 @@ export const en = {
   'app.reload': 'Reload',
   'nav.label': 'Views',
   'view.topology': 'Topology',
+  'view.memory': 'Memory',
+  'view.state': 'State',
   'view.log': 'Log',
   'phase.connecting': 'Connecting',
   'phase.live': 'Live',

@@ -1,8 +1,10 @@
+import * as memory from './areas/memory';
 import * as replay from './areas/replay';
 import * as workbench from './areas/workbench';
 import type { Dictionary } from './en';
 
 export const zh: Dictionary = {
+  ...memory.zh,
   ...replay.zh,
   ...workbench.zh,
   'app.name': 'Loom Studio',
@@ -12,6 +14,8 @@ export const zh: Dictionary = {
   'app.reload': '重新加载',
   'nav.label': '视图',
   'view.topology': '拓扑',
+  'view.memory': '记忆',
+  'view.state': '状态树',
   'view.log': '日志',
   'phase.connecting': '正在连接',
   'phase.live': '实时',

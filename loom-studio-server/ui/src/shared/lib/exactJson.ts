@@ -9,6 +9,14 @@ export class ExactNumber {
   toJSON(): number {
     return Number(this.source);
   }
+
+  valueOf(): number {
+    return Number(this.source);
+  }
+
+  toString(): string {
+    return this.source;
+  }
 }
 
 type ExactReviver = (key: string, value: unknown, context?: { source?: string }) => unknown;

@@ -12,10 +12,12 @@ interface JsonTreeProps {
   label: string;
   /** Levels that start open. */
   openDepth?: number;
+  /** The row that has the focus, by its JSON Pointer. */
+  onRow?: (pointer: string) => void;
 }
 
 /** A JSON value as a tree. What it shows is only ever text. */
-export function JsonTree({ value, label, openDepth = 2 }: JsonTreeProps) {
+export function JsonTree({ value, label, openDepth = 2, onRow }: JsonTreeProps) {
   const t = useT();
   const [toggled, setToggled] = useState<ReadonlySet<string>>(new Set());
   const [shown, setShown] = useState<ReadonlyMap<string, number>>(new Map());
@@ -79,6 +81,7 @@ export function JsonTree({ value, label, openDepth = 2 }: JsonTreeProps) {
           }}
           onFocus={() => {
             setFocused(row.id);
+            if (row.kind !== 'more') onRow?.(row.id);
           }}
         >
           {row.kind === 'more' ? (
