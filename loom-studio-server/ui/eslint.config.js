@@ -8,7 +8,7 @@ import tseslint from 'typescript-eslint';
  * The import table. Each row names a folder and what its files must not import.
  * Read it as: app → features → shared and data; data → shared/lib; a feature never sees another feature.
  */
-const features = ['inspector', 'log', 'memory', 'replay', 'state', 'topology'];
+const features = ['inspector', 'log', 'memory', 'replay', 'runs', 'state', 'topology'];
 
 const importTable = [
   { files: ['src/shared/**'], forbid: ['**/app/**', '**/features/**', '**/data/**'] },
@@ -33,7 +33,8 @@ export default tseslint.config(
     rules: {
       '@typescript-eslint/consistent-type-imports': 'error',
       'no-console': 'error',
-      eqeqeq: 'error',
+      // `== null` asks for absent or null in one.
+      eqeqeq: ['error', 'always', { null: 'ignore' }],
     },
   },
   {

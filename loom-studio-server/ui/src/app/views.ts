@@ -4,10 +4,11 @@ import type { ViewName } from '../data/urlState';
 /** Each view is loaded when it is first looked at. */
 export const VIEW_COMPONENTS: Record<ViewName, ReturnType<typeof lazy>> = {
   topology: lazy(() => import('../features/topology/TopologyView')),
+  runs: lazy(() => import('../features/runs/RunsView')),
   memory: lazy(() => import('../features/memory/MemoryView')),
   state: lazy(() => import('../features/state/StateView')),
   log: lazy(() => import('../features/log/LogView')),
 };
 
 /** The letter behind `g` that leads to a view. */
-export const VIEW_KEYS: Record<ViewName, string> = { topology: 't', memory: 'm', state: 's', log: 'l' };
+export const VIEW_KEYS: Record<ViewName, string> = { topology: 't', runs: 'r', memory: 'm', state: 's', log: 'l' };

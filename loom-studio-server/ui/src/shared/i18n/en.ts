@@ -1,11 +1,13 @@
 import * as memory from './areas/memory';
 import * as replay from './areas/replay';
+import * as runs from './areas/runs';
 import * as workbench from './areas/workbench';
 
 /** Every string of the page, those of an area in a file of its own. The keys of this dictionary are the keys of all others. */
 export const en = {
   ...memory.en,
   ...replay.en,
+  ...runs.en,
   ...workbench.en,
   'app.name': 'Loom Studio',
   'app.skip': 'Skip to content',
@@ -14,6 +16,7 @@ export const en = {
   'app.reload': 'Reload',
   'nav.label': 'Views',
   'view.topology': 'Topology',
+  'view.runs': 'Runs',
   'view.memory': 'Memory',
   'view.state': 'State',
   'view.log': 'Log',

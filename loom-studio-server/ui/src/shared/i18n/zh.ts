@@ -1,11 +1,13 @@
 import * as memory from './areas/memory';
 import * as replay from './areas/replay';
+import * as runs from './areas/runs';
 import * as workbench from './areas/workbench';
 import type { Dictionary } from './en';
 
 export const zh: Dictionary = {
   ...memory.zh,
   ...replay.zh,
+  ...runs.zh,
   ...workbench.zh,
   'app.name': 'Loom Studio',
   'app.skip': '跳到正文',
@@ -14,6 +16,7 @@ export const zh: Dictionary = {
   'app.reload': '重新加载',
   'nav.label': '视图',
   'view.topology': '拓扑',
+  'view.runs': '运行',
   'view.memory': '记忆',
   'view.state': '状态树',
   'view.log': '日志',
