@@ -8,7 +8,8 @@ export const VIEW_COMPONENTS: Record<ViewName, ReturnType<typeof lazy>> = {
   memory: lazy(() => import('../features/memory/MemoryView')),
   state: lazy(() => import('../features/state/StateView')),
   log: lazy(() => import('../features/log/LogView')),
+  performance: lazy(() => import('../features/performance/PerformanceView')),
 };
 
 /** The letter behind `g` that leads to a view. */
-export const VIEW_KEYS: Record<ViewName, string> = { topology: 't', runs: 'r', memory: 'm', state: 's', log: 'l' };
+export const VIEW_KEYS: Record<ViewName, string> = { topology: 't', runs: 'r', memory: 'm', state: 's', log: 'l', performance: 'p' };

@@ -1,4 +1,5 @@
 import * as memory from './areas/memory';
+import * as performance from './areas/performance';
 import * as replay from './areas/replay';
 import * as runs from './areas/runs';
 import * as workbench from './areas/workbench';
@@ -6,6 +7,7 @@ import * as workbench from './areas/workbench';
 /** Every string of the page, those of an area in a file of its own. The keys of this dictionary are the keys of all others. */
 export const en = {
   ...memory.en,
+  ...performance.en,
   ...replay.en,
   ...runs.en,
   ...workbench.en,
@@ -17,6 +19,7 @@ export const en = {
   'nav.label': 'Views',
   'view.topology': 'Topology',
   'view.runs': 'Runs',
+  'view.performance': 'Performance',
   'view.memory': 'Memory',
   'view.state': 'State',
   'view.log': 'Log',

@@ -1,4 +1,5 @@
 import * as memory from './areas/memory';
+import * as performance from './areas/performance';
 import * as replay from './areas/replay';
 import * as runs from './areas/runs';
 import * as workbench from './areas/workbench';
@@ -6,6 +7,7 @@ import type { Dictionary } from './en';
 
 export const zh: Dictionary = {
   ...memory.zh,
+  ...performance.zh,
   ...replay.zh,
   ...runs.zh,
   ...workbench.zh,
@@ -17,6 +19,7 @@ export const zh: Dictionary = {
   'nav.label': '视图',
   'view.topology': '拓扑',
   'view.runs': '运行',
+  'view.performance': '性能',
   'view.memory': '记忆',
   'view.state': '状态树',
   'view.log': '日志',

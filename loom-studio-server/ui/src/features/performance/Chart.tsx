@@ -1,0 +1,115 @@
+import { useEffect, useRef } from 'react';
+import uPlot from 'uplot';
+import 'uplot/dist/uPlot.min.css';
+import { usePrefs } from '../../shared/prefs';
+import css from './performance.module.css';
+import type { Series } from './series';
+
+const HEIGHT = 190;
+/** A drag shorter than this is a click. */
+const SHORTEST_BRUSH_PX = 4;
+
+interface ChartProps {
+  series: Series;
+  label: string;
+  names: [string, string];
+  range: { fromUs: number; toUs: number } | null;
+  onBrush: (range: { fromUs: number; toUs: number } | null) => void;
+}
+
+function token(name: string): string {
+  const probe = document.createElement('span');
+  probe.style.color = `var(${name})`;
+  document.body.append(probe);
+  const { color } = getComputedStyle(probe);
+  probe.remove();
+  return color;
+}
+
+/** Rates over time. What is brushed becomes the time range of all views. */
+export function Chart({ series, label, names, range, onBrush }: ChartProps) {
+  const container = useRef<HTMLDivElement>(null);
+  const chart = useRef<uPlot | null>(null);
+  const brushed = useRef(onBrush);
+  brushed.current = onBrush;
+  const shownRange = useRef(range);
+  shownRange.current = range;
+  const latest = useRef(series);
+  latest.current = series;
+  const theme = usePrefs((prefs) => prefs.theme);
+  const [events, errors] = names;
+
+  useEffect(() => {
+    const element = container.current;
+    if (element === null) return undefined;
+    let plot: uPlot | null = null;
+    const draw = (): void => {
+      plot?.destroy();
+      const text = token('--text-muted');
+      const line = token('--line');
+      const axis = { stroke: text, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 } };
+      plot = new uPlot(
+        {
+          width: Math.max(200, element.clientWidth),
+          height: HEIGHT,
+          legend: { live: true },
+          cursor: { drag: { x: true, y: false, setScale: false } },
+          axes: [axis, { ...axis, size: 54 }],
+          series: [
+            {},
+            { label: events, stroke: token('--accent'), fill: token('--selected'), width: 1.5, points: { show: false } },
+            { label: errors, stroke: token('--error'), width: 1.5, points: { show: false } },
+          ],
+          hooks: {
+            setSelect: [
+              (self) => {
+                if (self.select.width < SHORTEST_BRUSH_PX) return;
+                const at = (px: number): number => Math.round(self.posToVal(px, 'x') * 1e6);
+                brushed.current({ fromUs: at(self.select.left), toUs: at(self.select.left + self.select.width) });
+              },
+            ],
+            drawClear: [
+              (self) => {
+                const { current } = shownRange;
+                if (current === null) return;
+                const from = self.valToPos(current.fromUs / 1e6, 'x', true);
+                const to = self.valToPos(current.toUs / 1e6, 'x', true);
+                self.ctx.fillStyle = token('--warn-bg');
+                self.ctx.fillRect(from, self.bbox.top, Math.max(2, to - from), self.bbox.height);
+              },
+            ],
+          },
+        },
+        [latest.current.times, latest.current.perSecond, latest.current.errorsPerSecond],
+        element,
+      );
+      plot.over.addEventListener('dblclick', () => {
+        brushed.current(null);
+      });
+      chart.current = plot;
+    };
+    draw();
+    const resize = new ResizeObserver(() => {
+      plot?.setSize({ width: Math.max(200, element.clientWidth), height: HEIGHT });
+    });
+    resize.observe(element);
+    const scheme = matchMedia('(prefers-color-scheme: dark)');
+    scheme.addEventListener('change', draw);
+    return () => {
+      scheme.removeEventListener('change', draw);
+      resize.disconnect();
+      plot?.destroy();
+      chart.current = null;
+    };
+  }, [theme, events, errors]);
+
+  useEffect(() => {
+    chart.current?.setData([series.times, series.perSecond, series.errorsPerSecond]);
+  }, [series]);
+  useEffect(() => {
+    chart.current?.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+    chart.current?.redraw(false);
+  }, [range]);
+
+  return <div ref={container} role="img" aria-label={label} className={css['chart']} />;
+}
