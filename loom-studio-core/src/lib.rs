@@ -69,8 +69,8 @@ pub use condition::{
 };
 pub use error::{Error, ErrorKind, Result};
 pub use event::{
-    Envelope, Event, EventKey, EventLimits, NodeId, Observation, ObservationDraft, Outcome, Phase,
-    Record, Reject, RejectCode, Reply, SpanId, Stamps, TraceContext, TraceId,
+    Envelope, Event, EventKey, EventLimits, NodeId, Observation, ObservationDraft, Outcome, Pair,
+    Pairs, Phase, Record, Reject, RejectCode, Reply, SpanId, Stamps, TraceContext, TraceId,
 };
 #[cfg(feature = "file")]
 pub use history::DirCheckpoints;

@@ -8,7 +8,7 @@ import tseslint from 'typescript-eslint';
  * The import table. Each row names a folder and what its files must not import.
  * Read it as: app → features → shared and data; data → shared/lib; a feature never sees another feature.
  */
-const features = ['inspector', 'log', 'memory', 'performance', 'replay', 'runs', 'state', 'topology'];
+const features = ['inspector', 'log', 'memory', 'performance', 'replay', 'runs', 'state', 'timeline', 'topology'];
 
 const importTable = [
   { files: ['src/shared/**'], forbid: ['**/app/**', '**/features/**', '**/data/**'] },

@@ -37,9 +37,8 @@ pub(crate) struct Fact {
 
 impl Fact {
     pub(crate) fn of(event: &Event) -> Self {
-        let is_request = matches!(&**event.kind(), "node.request" | "node.call");
         let role = match event.outcome() {
-            _ if is_request && event.to().is_some() => Role::Request,
+            _ if event.is_request() => Role::Request,
             Outcome::None => Role::Other,
             outcome => Role::Reply(outcome),
         };

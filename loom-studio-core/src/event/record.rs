@@ -139,6 +139,11 @@ impl Event {
         self.parts.to.as_ref()
     }
 
+    /// Whether it asks a node for something and expects a reply: `node.request` or `node.call`, addressed to a node.
+    pub fn is_request(&self) -> bool {
+        matches!(&*self.parts.kind, "node.request" | "node.call") && self.parts.to.is_some()
+    }
+
     /// Its W3C trace context.
     pub fn trace(&self) -> Option<TraceContext> {
         self.parts.trace

@@ -30,6 +30,7 @@ mod memory_store;
 mod memory_track;
 mod metrics;
 mod oracle;
+mod pairs;
 #[cfg(feature = "file")]
 mod reading;
 mod recorded;

@@ -190,6 +190,10 @@ pub struct Columns {
     pub outcome: Vec<u8>,
     /// Sizes of the stored events.
     pub bytes: Vec<u64>,
+    /// Of a reply the position of its request; of a request that of a reply which came before it, else its own; 0 of what is neither, and where the other half
+    /// is not among the last events of the subscription.
+    #[serde(default)]
+    pub call: Vec<u64>,
     /// The beginnings of `data`, where asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preview: Option<Vec<String>>,

@@ -3,12 +3,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use loom_studio_core::{Event, Observation, Outcome, Phase, Record};
+use loom_studio_core::{Event, Observation, Outcome, Pair, Pairs, Phase, Record};
 
 use crate::protocol::{Columns, Events, ObservationColumns};
 
 /// Characters of `data` in a preview.
 const PREVIEW_CHARS: usize = 160;
+/// Requests remembered for their replies, and replies for theirs: some megabytes at most.
+const MAX_PAIRS: usize = 32_768;
 
 /// The dictionary of one subscription.
 #[derive(Debug)]
@@ -17,6 +19,7 @@ pub(super) struct Encoder {
     preview: bool,
     indexes: HashMap<Arc<str>, u32>,
     added: Vec<String>,
+    pairs: Pairs,
 }
 
 impl Encoder {
@@ -26,6 +29,7 @@ impl Encoder {
             preview,
             indexes: HashMap::new(),
             added: Vec::new(),
+            pairs: Pairs::new(MAX_PAIRS),
         }
     }
 
@@ -68,6 +72,11 @@ impl Encoder {
             Outcome::Error => 2,
         });
         cols.bytes.push(event.raw().len() as u64);
+        cols.call.push(match self.pairs.push(event) {
+            None => 0,
+            Some(Pair::Request) => event.seq().0,
+            Some(Pair::AnsweredBefore(other) | Pair::Reply(other)) => other.0,
+        });
         if let Some(previews) = &mut cols.preview {
             previews.push(preview(event.data().unwrap_or_default()));
         }

@@ -29,7 +29,7 @@ const rows = [
   ['initial JS', [...initial], 140],
   ['topology', ownOf('TopologyView'), 185],
   ['topology layout worker', assets.filter((name) => name.includes('layout.worker')), 185],
-  ...['Log', 'Runs', 'Memory', 'State', 'Performance'].map((name) => [name.toLowerCase(), ownOf(`${name}View`), 40]),
+  ...['Timeline', 'Log', 'Runs', 'Memory', 'State', 'Performance'].map((name) => [name.toLowerCase(), ownOf(`${name}View`), 40]),
   ['data worker', assets.filter((name) => name.includes('data.worker')), 40],
   ['all CSS', assets.filter((name) => name.endsWith('.css')), 20],
 ];

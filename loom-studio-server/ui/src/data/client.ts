@@ -1,6 +1,20 @@
 import { useConnection } from './connectionStore';
 import { External } from './external';
-import type { Answer, FacetsMessage, FromWorker, NeighbourMessage, OverviewMessage, SteppedMessage, ToWorker, ViewMessage } from './messages';
+import type {
+  Answer,
+  ExtentMessage,
+  FacetsMessage,
+  FromWorker,
+  NearestMessage,
+  NeighbourMessage,
+  OverviewMessage,
+  SteppedMessage,
+  TimelineMessage,
+  TimesMessage,
+  ToWorker,
+  ViewMessage,
+} from './messages';
+import type { ScreenPiece } from './timeAxis';
 import { TopologyModel } from './topology';
 import { currentUrlState, setUrlState } from './useUrlState';
 
@@ -69,6 +83,22 @@ export class DataClient {
     return this.#ask((id) => ({ type: 'neighbour', id, seq, delta }));
   }
 
+  extent(): Promise<ExtentMessage> {
+    return this.#ask((id) => ({ type: 'extent', id }));
+  }
+
+  timeline(query: { pieces: ScreenPiece[]; width: number; lanes: string[]; marksAtMost: number }): Promise<TimelineMessage> {
+    return this.#ask((id) => ({ type: 'timeline', id, ...query }));
+  }
+
+  times(seqs: number[]): Promise<TimesMessage> {
+    return this.#ask((id) => ({ type: 'times', id, seqs }));
+  }
+
+  nearest(timeUs: number): Promise<NearestMessage> {
+    return this.#ask((id) => ({ type: 'nearest', id, timeUs }));
+  }
+
   #ask<A extends Answer>(question: (id: number) => ToWorker): Promise<A> {
     this.#query += 1;
     const id = this.#query;
@@ -98,6 +128,10 @@ export class DataClient {
       case 'facets':
       case 'overview':
       case 'neighbour':
+      case 'extent':
+      case 'timeline':
+      case 'times':
+      case 'nearest':
         this.#asked.get(message.id)?.(message);
         this.#asked.delete(message.id);
         break;

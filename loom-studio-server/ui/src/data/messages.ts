@@ -1,4 +1,5 @@
 import type { TopologyFrame } from './protocol';
+import type { ScreenPiece } from './timeAxis';
 
 /** What the main thread says to the data worker. */
 export type ToWorker =
@@ -10,6 +11,10 @@ export type ToWorker =
   | { type: 'facets'; id: number }
   | { type: 'overview'; id: number; from: number; to: number; parts: number }
   | { type: 'neighbour'; id: number; seq: number; delta: 1 | -1 }
+  | { type: 'extent'; id: number }
+  | { type: 'timeline'; id: number; pieces: ScreenPiece[]; width: number; lanes: string[]; marksAtMost: number }
+  | { type: 'times'; id: number; seqs: number[] }
+  | { type: 'nearest'; id: number; timeUs: number }
   | { type: 'taken' }
   | { type: 'retry' };
 
@@ -106,8 +111,62 @@ export interface NeighbourMessage {
   found: { seq: number; timeUs: number } | null;
 }
 
+/** A lane of the timeline: a node, with what is held of it. */
+export interface Lane {
+  node: string;
+  events: number;
+  errors: number;
+  calls: number;
+}
+
+/** From when to when events are held, where long stretches have none, and the lanes in the order in which they began. */
+export interface ExtentMessage {
+  type: 'extent';
+  id: number;
+  fromUs: number;
+  toUs: number;
+  gaps: { fromUs: number; toUs: number }[];
+  lanes: Lane[];
+  firstError: { seq: number; timeUs: number; node: string } | null;
+}
+
+/** Events and calls of a window, per lane and pixel, and one by one where they are few. */
+export interface TimelineMessage {
+  type: 'timeline';
+  id: number;
+  width: number;
+  events: Uint32Array;
+  errors: Uint32Array;
+  /** Calls that run at each pixel; a lane has `width + 1` of them. */
+  busy: Int32Array;
+  shown: number;
+  marks: { lane: Uint16Array; seq: Float64Array; x: Float32Array; outcome: Uint8Array } | null;
+  bars: { lane: Uint16Array; seq: Float64Array; x0: Float32Array; x1: Float32Array; state: Uint8Array; depth: Uint8Array } | null;
+}
+
+/** When events were; NaN of those that aren't held. */
+export interface TimesMessage {
+  type: 'times';
+  id: number;
+  times: Float64Array;
+}
+
+export interface NearestMessage {
+  type: 'nearest';
+  id: number;
+  found: { seq: number; timeUs: number } | null;
+}
+
 /** What is the answer to one question. */
-export type Answer = FacetsMessage | SteppedMessage | OverviewMessage | NeighbourMessage;
+export type Answer =
+  | FacetsMessage
+  | SteppedMessage
+  | OverviewMessage
+  | NeighbourMessage
+  | ExtentMessage
+  | TimelineMessage
+  | TimesMessage
+  | NearestMessage;
 
 export type FromWorker =
   | StatusMessage

@@ -22,6 +22,8 @@ export interface EventColumns {
   session: number[];
   outcome: number[];
   bytes: number[];
+  /** Of a reply the seq of its request; of a request its own, or that of a reply that came before it; else 0. */
+  call?: number[];
   preview?: (string | null)[];
 }
 

@@ -5,7 +5,7 @@
  */
 export const URL_VERSION = 1;
 
-export const VIEWS = ['topology', 'runs', 'memory', 'state', 'log', 'performance'] as const;
+export const VIEWS = ['topology', 'timeline', 'runs', 'memory', 'state', 'log', 'performance'] as const;
 export type ViewName = (typeof VIEWS)[number];
 
 export interface UrlState {

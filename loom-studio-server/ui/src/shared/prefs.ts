@@ -12,6 +12,8 @@ export interface Prefs {
   panelWidth: number;
   /** How much of the width a second view takes. */
   besideShare: number;
+  /** Lanes of the timeline that stay at its top. */
+  pins: string[];
 }
 
 /** `public/theme.js` reads this key before the first paint. */
@@ -32,7 +34,7 @@ export function readPrefs(stored: string | null, browserLanguage: string): Prefs
   } catch {
     // Not ours, or damaged: the defaults stand.
   }
-  const { theme, language, panelWidth, besideShare } = found;
+  const { theme, language, panelWidth, besideShare, pins } = found;
   return {
     theme: isOneOf(THEMES, theme) ? theme : 'system',
     language: isOneOf(LANGUAGES, language) ? language : browserLanguage.toLowerCase().startsWith('zh') ? 'zh' : 'en',
@@ -41,6 +43,7 @@ export function readPrefs(stored: string | null, browserLanguage: string): Prefs
         ? Math.min(PANEL_WIDTH.max, Math.max(PANEL_WIDTH.min, panelWidth))
         : PANEL_WIDTH.initial,
     besideShare: typeof besideShare === 'number' && besideShare > 0 && besideShare < 1 ? besideShare : 0.5,
+    pins: Array.isArray(pins) ? pins.filter((pin): pin is string => typeof pin === 'string') : [],
   };
 }
 

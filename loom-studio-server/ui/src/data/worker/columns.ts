@@ -10,6 +10,8 @@ export interface Row {
   session: number;
   outcome: number;
   bytes: number;
+  /** The seq of the other half of its call, its own for a request nobody has answered, else 0. */
+  call: number;
 }
 
 const FIRST_ALLOCATION = 16_384;
@@ -36,6 +38,7 @@ export class Columns {
   #session: Uint32Array<ArrayBuffer>;
   #bytes: Uint32Array<ArrayBuffer>;
   #outcome: Uint8Array<ArrayBuffer>;
+  #call: Float64Array<ArrayBuffer>;
   readonly #previews: (string | null)[] = [];
   readonly #previewCapacity: number;
   readonly #gapTo = new Map<number, number>();
@@ -52,6 +55,7 @@ export class Columns {
     this.#session = new Uint32Array(this.#length);
     this.#bytes = new Uint32Array(this.#length);
     this.#outcome = new Uint8Array(this.#length);
+    this.#call = new Float64Array(this.#length);
   }
 
   /** Oldest row whose preview is still held. */
@@ -70,15 +74,25 @@ export class Columns {
     this.#session[slot] = row.session;
     this.#bytes[slot] = row.bytes;
     this.#outcome[slot] = row.outcome;
+    this.#call[slot] = row.call;
     this.#previews[this.end % this.#previewCapacity] = preview;
     this.end += 1;
+    if (row.call !== 0 && row.call !== row.seq) this.#join(row);
+  }
+
+  /** Tells the other half of a call of this one. The first reply is the one that ended it. */
+  #join({ seq, call }: Row): void {
+    const other = this.lowerBound(call);
+    if (other >= this.end || this.seq(other) !== call) return;
+    const held = this.call(other);
+    if (held === 0 || held === call) this.#call[other % this.#length] = seq;
   }
 
   /** Adds a row that stands for the records `from`…`to`, which aren't here. */
   pushGap(from: number, to: number, reason: string): void {
     const timeUs = this.end === this.first ? 0 : this.timeUs(this.end - 1);
     this.push(
-      { seq: from, timeUs, type: this.strings.intern(reason), source: 0, target: 0, session: 0, outcome: Outcome.Gap, bytes: 0 },
+      { seq: from, timeUs, type: this.strings.intern(reason), source: 0, target: 0, session: 0, outcome: Outcome.Gap, bytes: 0, call: 0 },
       null,
     );
     this.#gapTo.set(this.end - 1, to);
@@ -100,6 +114,7 @@ export class Columns {
       this.#session = grow(new Uint32Array(length), this.#session);
       this.#bytes = grow(new Uint32Array(length), this.#bytes);
       this.#outcome = grow(new Uint8Array(length), this.#outcome);
+      this.#call = grow(new Float64Array(length), this.#call);
       this.#length = length;
       return;
     }
@@ -133,6 +148,10 @@ export class Columns {
   }
   outcome(row: number): number {
     return this.#outcome[row % this.#length] as number;
+  }
+  /** The seq of the other half of a call; the row's own for an open request; 0 for what is part of no call. */
+  call(row: number): number {
+    return this.#call[row % this.#length] as number;
   }
   /** Last seq a gap row stands for; 0 when the row is an event. */
   gapTo(row: number): number {

@@ -46,6 +46,7 @@ export class Ingest {
           session: name(cols.session[i]),
           outcome: cols.outcome[i] ?? 0,
           bytes: cols.bytes[i] ?? 0,
+          call: cols.call?.[i] ?? 0,
         },
         cols.preview?.[i] ?? null,
       );

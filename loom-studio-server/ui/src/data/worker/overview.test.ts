@@ -19,7 +19,7 @@ function columnsOf(log: { seq: number; kind: string }[], capacity: number): Colu
   const columns = new Columns(capacity);
   for (const { seq, kind } of log) {
     if (kind === 'gap') columns.pushGap(seq, seq, 'lagging');
-    else columns.push({ seq, timeUs: seq * 10, type: 0, source: 0, target: 0, session: 0, outcome: kind === 'error' ? Outcome.Error : 0, bytes: 0 }, null);
+    else columns.push({ seq, timeUs: seq * 10, type: 0, source: 0, target: 0, session: 0, outcome: kind === 'error' ? Outcome.Error : 0, bytes: 0, call: 0 }, null);
   }
   return columns;
 }

@@ -1,9 +1,10 @@
 import { parseFilter } from '../filter';
 import type { Facet, FromWorker, StatusMessage, ToWorker, ViewMessage } from '../messages';
-import type { Columns } from './columns';
+import { Columns } from './columns';
 import { Connection, type ConnectionPorts } from './connection';
 import { compileFilter } from './match';
 import { neighbour, overview } from './overview';
+import { answerTimeline, isTimelineQuestion } from './timelineAnswers';
 import { Rate } from './rate';
 import { View } from './view';
 
@@ -12,6 +13,8 @@ const STATUS_EVERY_MS = 250;
 /** The shortest time between two views: one frame. */
 const VIEW_EVERY_MS = 16;
 const FACETS_AT_MOST = 200;
+/** What is held before there is a connection. */
+const NOTHING = new Columns(1, 1);
 
 export interface DataServerPorts extends Pick<ConnectionPorts, 'open' | 'later' | 'random' | 'now'> {
   post(message: FromWorker, transfer?: ArrayBuffer[]): void;
@@ -38,6 +41,11 @@ export class DataServer {
   }
 
   receive(message: ToWorker): void {
+    if (isTimelineQuestion(message)) {
+      const { message: answer, transfer } = answerTimeline(this.#connection?.ingest.columns ?? NOTHING, message);
+      this.#ports.post(answer, transfer);
+      return;
+    }
     switch (message.type) {
       case 'start':
         this.#start(message);

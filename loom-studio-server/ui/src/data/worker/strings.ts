@@ -16,6 +16,11 @@ export class Strings {
     return id;
   }
 
+  /** The number of a string, if it has one. */
+  find(value: string): number | undefined {
+    return this.#ids.get(value);
+  }
+
   /** The string of an id this table gave out. */
   get(id: number): string {
     return this.#values[id] ?? '';

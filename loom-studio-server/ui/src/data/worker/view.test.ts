@@ -126,6 +126,7 @@ describe('columns, filter and view', () => {
                   session: strings.intern(row.session),
                   outcome: row.outcome,
                   bytes: nextSeq,
+                  call: 0,
                 },
                 row.preview,
               );
@@ -179,7 +180,7 @@ describe('columns, filter and view', () => {
     const push = (count: number): void => {
       for (let i = 0; i < count; i += 1) {
         seq += 1;
-        columns.push({ seq, timeUs: seq, type: seq % 2 === 1 ? odd : 0, source: 0, target: 0, session: 0, outcome: 0, bytes: 0 }, null);
+        columns.push({ seq, timeUs: seq, type: seq % 2 === 1 ? odd : 0, source: 0, target: 0, session: 0, outcome: 0, bytes: 0, call: 0 }, null);
       }
       view.advance();
     };
@@ -195,7 +196,7 @@ describe('columns, filter and view', () => {
   it('keep every row while they grow past their first allocation, and drop the oldest when full', () => {
     const columns = new Columns(50_000, 100);
     for (let seq = 1; seq <= 120_000; seq += 1) {
-      columns.push({ seq, timeUs: seq * 2, type: 0, source: 0, target: 0, session: 0, outcome: 0, bytes: seq % 97 }, null);
+      columns.push({ seq, timeUs: seq * 2, type: 0, source: 0, target: 0, session: 0, outcome: 0, bytes: seq % 97, call: 0 }, null);
     }
     expect([columns.first, columns.end]).toEqual([70_000, 120_000]);
     for (let row = columns.first; row < columns.end; row += 1) {

@@ -1,6 +1,7 @@
 import { useEffect, useRef } from 'react';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
+import { readTokens } from '../../shared/lib/colors';
 import { usePrefs } from '../../shared/prefs';
 import css from './performance.module.css';
 import type { Series } from './series';
@@ -15,15 +16,6 @@ interface ChartProps {
   names: [string, string];
   range: { fromUs: number; toUs: number } | null;
   onBrush: (range: { fromUs: number; toUs: number } | null) => void;
-}
-
-function token(name: string): string {
-  const probe = document.createElement('span');
-  probe.style.color = `var(${name})`;
-  document.body.append(probe);
-  const { color } = getComputedStyle(probe);
-  probe.remove();
-  return color;
 }
 
 /** Rates over time. What is brushed becomes the time range of all views. */
@@ -45,8 +37,9 @@ export function Chart({ series, label, names, range, onBrush }: ChartProps) {
     let plot: uPlot | null = null;
     const draw = (): void => {
       plot?.destroy();
-      const text = token('--text-muted');
-      const line = token('--line');
+      const colors = readTokens(element, ['--text-muted', '--line', '--accent', '--selected', '--error', '--warn-bg']);
+      const text = colors['--text-muted'];
+      const line = colors['--line'];
       const axis = { stroke: text, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 } };
       plot = new uPlot(
         {
@@ -57,8 +50,8 @@ export function Chart({ series, label, names, range, onBrush }: ChartProps) {
           axes: [axis, { ...axis, size: 54 }],
           series: [
             {},
-            { label: events, stroke: token('--accent'), fill: token('--selected'), width: 1.5, points: { show: false } },
-            { label: errors, stroke: token('--error'), width: 1.5, points: { show: false } },
+            { label: events, stroke: colors['--accent'], fill: colors['--selected'], width: 1.5, points: { show: false } },
+            { label: errors, stroke: colors['--error'], width: 1.5, points: { show: false } },
           ],
           hooks: {
             setSelect: [
@@ -74,7 +67,7 @@ export function Chart({ series, label, names, range, onBrush }: ChartProps) {
                 if (current === null) return;
                 const from = self.valToPos(current.fromUs / 1e6, 'x', true);
                 const to = self.valToPos(current.toUs / 1e6, 'x', true);
-                self.ctx.fillStyle = token('--warn-bg');
+                self.ctx.fillStyle = colors['--warn-bg'];
                 self.ctx.fillRect(from, self.bbox.top, Math.max(2, to - from), self.bbox.height);
               },
             ],

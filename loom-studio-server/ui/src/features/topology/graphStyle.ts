@@ -3,22 +3,6 @@ import { NODE_LOOKS, NODE_TYPES } from '../../shared/ui/nodeTypes';
 
 export const NODE_SIZE = 34;
 
-/** Reads colour tokens as the browser computes them: a canvas knows nothing of custom properties. */
-export function tokenReader(container: HTMLElement): { read: (name: string) => string; done: () => void } {
-  const probe = document.createElement('span');
-  probe.hidden = true;
-  container.append(probe);
-  return {
-    read: (name) => {
-      probe.style.color = `var(${name})`;
-      return getComputedStyle(probe).color;
-    },
-    done: () => {
-      probe.remove();
-    },
-  };
-}
-
 export function graphStyle(read: (name: string) => string, fontFamily: string): StylesheetJson {
   return [
     {

@@ -2,6 +2,7 @@ import * as memory from './areas/memory';
 import * as performance from './areas/performance';
 import * as replay from './areas/replay';
 import * as runs from './areas/runs';
+import * as timeline from './areas/timeline';
 import * as workbench from './areas/workbench';
 
 /** Every string of the page, those of an area in a file of its own. The keys of this dictionary are the keys of all others. */
@@ -10,6 +11,7 @@ export const en = {
   ...performance.en,
   ...replay.en,
   ...runs.en,
+  ...timeline.en,
   ...workbench.en,
   'app.name': 'Loom Studio',
   'app.skip': 'Skip to content',
@@ -18,6 +20,7 @@ export const en = {
   'app.reload': 'Reload',
   'nav.label': 'Views',
   'view.topology': 'Topology',
+  'view.timeline': 'Timeline',
   'view.runs': 'Runs',
   'view.performance': 'Performance',
   'view.memory': 'Memory',

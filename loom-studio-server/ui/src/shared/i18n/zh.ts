@@ -2,6 +2,7 @@ import * as memory from './areas/memory';
 import * as performance from './areas/performance';
 import * as replay from './areas/replay';
 import * as runs from './areas/runs';
+import * as timeline from './areas/timeline';
 import * as workbench from './areas/workbench';
 import type { Dictionary } from './en';
 
@@ -10,6 +11,7 @@ export const zh: Dictionary = {
   ...performance.zh,
   ...replay.zh,
   ...runs.zh,
+  ...timeline.zh,
   ...workbench.zh,
   'app.name': 'Loom Studio',
   'app.skip': '跳到正文',
@@ -18,6 +20,7 @@ export const zh: Dictionary = {
   'app.reload': '重新加载',
   'nav.label': '视图',
   'view.topology': '拓扑',
+  'view.timeline': '时间线',
   'view.runs': '运行',
   'view.performance': '性能',
   'view.memory': '记忆',

@@ -1,0 +1,1 @@
+function e(e){let t=document.createElement(`span`);return t.hidden=!0,e.append(t),{read:e=>(t.style.color=`var(${e})`,getComputedStyle(t).color),done:()=>{t.remove()}}}function t(t,n){let{read:r,done:i}=e(t),a=Object.fromEntries(n.map(e=>[e,r(e)]));return i(),a}export{e as n,t};
