@@ -60,9 +60,15 @@ export async function fetchEvent(seq: number, signal: AbortSignal): Promise<Even
   return parseExact(await getText(`/api/events/${String(seq)}`, {}, signal)) as EventDetail;
 }
 
-/** The topology as it was when `at` was the newest record. */
-export async function fetchTopology(at: number, signal: AbortSignal): Promise<TopologyAnswer> {
-  return JSON.parse(await getText('/api/topology', { at: String(at) }, signal)) as TopologyAnswer;
+export interface TopologyQuery {
+  at?: number | undefined;
+  session_id?: string | undefined;
+  run_id?: number | undefined;
+}
+
+/** The topology as of a position, of all records or of those of a session or a run. */
+export async function fetchTopologyOf(query: TopologyQuery, signal: AbortSignal): Promise<TopologyAnswer> {
+  return JSON.parse(await getText('/api/topology', { ...query }, signal)) as TopologyAnswer;
 }
 
 export interface FirstQuery {

@@ -1,9 +1,11 @@
-import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useEffect, useMemo, useState, useSyncExternalStore } from 'react';
-import { fetchTopology } from './api';
+import { fetchTopologyOf } from './api';
 import { dataClient } from './client';
 import { usePlayhead } from './playhead';
 import { edgeKey, type Topology } from './topology';
+import type { TopologyAnswer } from './types';
+import { useAsOf } from './useAsOf';
+import { useUrlState } from './useUrlState';
 
 /** Ten pictures a second are as many as the server sends. */
 const EVERY_MS = 100;
@@ -29,32 +31,32 @@ function useLiveVersion(): number {
   return version;
 }
 
-/** The topology to show: the live one, or the one as of the playhead. */
-export function useTopology(): { topology: Topology; asOf: number | null } {
-  const at = usePlayhead();
+/** The topology at the head, whatever the playhead. */
+export function useLiveTopology(): Topology {
   const client = dataClient();
   const version = useLiveVersion();
   useSyncExternalStore(client.startedOver.subscribe, client.startedOver.get);
-  const { data } = useQuery({
-    queryKey: ['topology', at],
-    queryFn: ({ signal }) => fetchTopology(at ?? 0, signal),
-    enabled: at !== null,
-    staleTime: Number.POSITIVE_INFINITY,
-    placeholderData: keepPreviousData,
-  });
   return useMemo(() => {
-    if (at !== null && data !== undefined) {
-      return {
-        topology: {
-          nodes: new Map(data.nodes.map((node) => [node.id, node])),
-          edges: new Map(data.edges.map((edge) => [edgeKey(edge.from, edge.to), edge])),
-        },
-        asOf: at,
-      };
-    }
     const { nodes, edges } = client.topology;
-    return { topology: { nodes: new Map(nodes), edges: new Map(edges) }, asOf: null };
+    return { nodes: new Map(nodes), edges: new Map(edges) };
     // The model is one object that changes in place; its version says when.
     // eslint-disable-next-line react-hooks/exhaustive-deps
-  }, [client, data, at, version]);
+  }, [client, version]);
+}
+
+function fromAnswer({ nodes, edges }: TopologyAnswer): Topology {
+  return {
+    nodes: new Map(nodes.map((node) => [node.id, node])),
+    edges: new Map(edges.map((edge) => [edgeKey(edge.from, edge.to), edge])),
+  };
+}
+
+/** The topology to show: the live one, or the one as of the playhead; of the chosen session, if there is one. */
+export function useTopology(): { topology: Topology; asOf: number | null } {
+  const at = usePlayhead();
+  const { session } = useUrlState();
+  const live = useLiveTopology();
+  const { data } = useAsOf(['topology', session], (asOf, signal) => fetchTopologyOf({ at: asOf, session_id: session ?? undefined }, signal), at !== null || session !== null);
+  const asked = useMemo(() => (data === undefined ? null : fromAnswer(data)), [data]);
+  return { topology: (at !== null || session !== null) && asked !== null ? asked : live, asOf: at };
 }

@@ -1,24 +1,27 @@
 import { useCallback, useMemo, useRef, useState } from 'react';
 import { select } from '../../data/selection';
 import { setUrlState, useUrlState } from '../../data/useUrlState';
-import { useTopology } from '../../data/useTopology';
 import { useT } from '../../shared/i18n/useT';
 import { isTyping } from '../../shared/lib/keys';
 import { Button, IconButton } from '../../shared/ui/Button';
 import controls from '../../shared/ui/controls.module.css';
 import { useViewKeys } from '../../shared/ui/pane';
 import type { GraphController, GraphSelection } from './graphController';
+import { EDGES_DRAWN } from './graphDiff';
 import { GraphPane, type LayoutState } from './GraphPane';
 import css from './topology.module.css';
+import { Search } from './Search';
 import { TopologyTable } from './TopologyTable';
+import { useGraph } from './useGraph';
 
 
 const ZOOM_STEP = 1.25;
 
 export default function TopologyView() {
   const t = useT();
-  const { table, node, edge } = useUrlState();
-  const { topology, asOf } = useTopology();
+  const { table, node, edge, run } = useUrlState();
+  const { topology, drawn, marks, asOf, isAggregated, canAggregate, setAggregated, toggle, expandAll } = useGraph();
+  const [found, setFound] = useState<ReadonlySet<string> | null>(null);
   const graph = useRef<GraphController | null>(null);
   const [layoutState, setLayoutState] = useState<LayoutState>('idle');
   const [hiddenEdges, setHiddenEdges] = useState(0);
@@ -65,9 +68,21 @@ export default function TopologyView() {
           {layoutState === 'running' && !table && t('topology.layingOut')}
           {layoutState === 'late' && !table && t('topology.layoutLate')}
         </span>
+        {!table && <Search topology={drawn} onFound={setFound} onGo={(id) => { graph.current?.reveal(id); onSelect({ node: id }); }} />}
         <div className={css['spacer']} />
         {!table && (
           <>
+            {node !== null && drawn.nodes.has(node) && (
+              <Button title={t('topology.collapseHint')} onClick={() => { toggle(node); }}>
+                {marks.hidden.has(node) ? t('topology.expand', { n: marks.hidden.get(node) ?? 0 }) : t('topology.collapse')}
+              </Button>
+            )}
+            {marks.hidden.size > 0 && <Button onClick={expandAll}>{t('topology.expandAll')}</Button>}
+            {canAggregate && (
+              <Button aria-pressed={isAggregated} onClick={() => { setAggregated(!isAggregated); }}>
+                {t('topology.aggregate')}
+              </Button>
+            )}
             <Button icon="layout" onClick={() => graph.current?.relayout()}>
               {t('topology.layout')}
             </Button>
@@ -81,6 +96,24 @@ export default function TopologyView() {
           </>
         )}
       </div>
+      {!table && isAggregated && (
+        <p role="note" className={css['note']}>
+          {t('topology.aggregated', { n: EDGES_DRAWN })}
+        </p>
+      )}
+      {!table && marks.ghosts.size > 0 && (
+        <p role="note" className={css['note']}>
+          {t('topology.notYet')}
+        </p>
+      )}
+      {!table && run !== null && marks.lit !== null && (
+        <p role="note" className={css['note']}>
+          {t('topology.runHighlighted', { id: String(run) })}{' '}
+          <Button look="link" onClick={() => { setUrlState({ run: null }, 'push'); }}>
+            {t('topology.leaveRun')}
+          </Button>
+        </p>
+      )}
       {!table && hiddenEdges > 0 && (
         <p role="note" className={css['note']}>
           {t('topology.hiddenEdges', { n: hiddenEdges })}
@@ -91,9 +124,12 @@ export default function TopologyView() {
       ) : (
         <GraphPane
           controllerRef={graph}
-          topology={topology}
+          topology={drawn}
+          marks={marks}
+          found={found}
           selection={selection}
           onSelect={onSelect}
+          onToggle={toggle}
           onLayoutState={setLayoutState}
           onHiddenEdges={setHiddenEdges}
         />

@@ -9,6 +9,7 @@ import { NODE_LOOKS } from '../../shared/ui/nodeTypes';
 import { placeNew, type Point } from './placement';
 import type { Selection } from '../../data/selection';
 import { saveArrangement, type Arrangement } from './positions';
+import type { Marks } from './useGraph';
 
 /** What of a selection a graph can show. */
 export type GraphSelection = Exclude<Selection, { seq: number }>;
@@ -16,9 +17,19 @@ export type GraphSelection = Exclude<Selection, { seq: number }>;
 export interface GraphPorts {
   layout: LayoutRunner;
   select: (selection: GraphSelection) => void;
+  /** A node was double-clicked. */
+  toggle: (id: string) => void;
   layoutState: (state: 'idle' | 'running' | 'late') => void;
-  label: (node: TopologyNode) => string;
+  label: (node: TopologyNode, hidden: number) => string;
+  edgeLabel: (edge: TopologyEdge) => string;
   reducedMotion: () => boolean;
+}
+
+interface Box {
+  x1: number;
+  y1: number;
+  x2: number;
+  y2: number;
 }
 
 /** Edges up to which curves and arrows are drawn while nothing changes, and up to which they stay while it does. */
@@ -36,6 +47,9 @@ export class GraphController {
   readonly #ports: GraphPorts;
   readonly #arrangement: Arrangement;
   #drawn: Drawn = { nodes: new Map(), edges: new Map(), hiddenEdges: 0 };
+  #marks: Marks = { ghosts: new Set(), lit: null, hidden: new Map() };
+  /** What a search found; null while there is none. */
+  #found: ReadonlySet<string> | null = null;
   #idleTimer: ReturnType<typeof setTimeout> | undefined;
   #layoutTimer: ReturnType<typeof setTimeout> | undefined;
   #saveTimer: ReturnType<typeof setTimeout> | undefined;
@@ -51,6 +65,9 @@ export class GraphController {
     this.restyle();
     this.#cy.on('tap', (event: EventObject) => {
       this.#tapped(event);
+    });
+    this.#cy.on('dbltap', 'node', (event: EventObject) => {
+      this.#ports.toggle((event.target as { id: () => string }).id());
     });
     this.#cy.on('dragfree', 'node', (event: EventObject) => {
       const id = (event.target as { id: () => string }).id();
@@ -72,7 +89,8 @@ export class GraphController {
 
   relabel(): void {
     this.#cy.batch(() => {
-      for (const node of this.#drawn.nodes.values()) this.#cy.getElementById(node.id).data('label', this.#ports.label(node));
+      for (const node of this.#drawn.nodes.values()) this.#cy.getElementById(node.id).data(this.#nodeElement(node).data);
+      for (const edge of this.#drawn.edges.values()) this.#cy.getElementById(edgeKey(edge.from, edge.to)).data(this.#edgeElement(edge).data);
     });
   }
 
@@ -103,6 +121,7 @@ export class GraphController {
         element.data(data).classes(element.hasClass('plain') ? `${classes} plain` : classes);
       }
     });
+    this.#mark();
     if (nodes.added.length + nodes.changed.length + edges.added.length + edges.changed.length > 0) this.#busy();
     if (nodes.added.length > 0) {
       if (this.#provisional.size > 0) this.#layOutSoon();
@@ -111,12 +130,61 @@ export class GraphController {
     return next.hiddenEdges;
   }
 
+  /** Draws paler what isn't there yet, and what the entered run or a search leaves aside. */
+  mark(marks: Marks): void {
+    const relabel = marks.hidden !== this.#marks.hidden;
+    this.#marks = marks;
+    this.#mark();
+    if (relabel) this.relabel();
+  }
+
+  /** Marks what a search found; null ends it. */
+  find(found: ReadonlySet<string> | null): void {
+    this.#found = found;
+    this.#mark();
+  }
+
+  #mark(): void {
+    const { ghosts, lit } = this.#marks;
+    this.#cy.batch(() => {
+      this.#cy.elements().forEach((element) => {
+        const id = element.id();
+        element.toggleClass('ghost', ghosts.has(id));
+        const isAside = (lit !== null && !lit.has(id)) || (this.#found !== null && !this.#found.has(id));
+        element.toggleClass('aside', isAside);
+      });
+    });
+  }
+
+  /** Where all nodes stand, and what of them is seen. */
+  overview(): { box: Box; seen: Box; nodes: { x: number; y: number; isError: boolean }[] } {
+    return {
+      box: this.#cy.elements().boundingBox(),
+      seen: this.#cy.extent(),
+      nodes: this.#cy.nodes().map((node) => ({ ...node.position(), isError: node.hasClass('error') })),
+    };
+  }
+
+  /** Moves the viewport so that a place is in its middle. */
+  center(x: number, y: number): void {
+    const { width, height } = this.#container.getBoundingClientRect();
+    const zoom = this.#cy.zoom();
+    this.#cy.pan({ x: width / 2 - x * zoom, y: height / 2 - y * zoom });
+    this.#keepViewport();
+  }
+
+  /** Moves the viewport to a node. */
+  reveal(id: string): void {
+    const node = this.#cy.getElementById(id);
+    if (node.nonempty()) this.center(node.position('x'), node.position('y'));
+  }
+
   #nodeElement(node: TopologyNode) {
     const position: Point = this.#arrangement.positions.get(node.id) ?? { x: 0, y: 0 };
     const type = node.type in NODE_LOOKS ? node.type : 'Node';
     return {
       group: 'nodes' as const,
-      data: { id: node.id, type, label: this.#ports.label(node) },
+      data: { id: node.id, type, label: this.#ports.label(node, this.#marks.hidden.get(node.id) ?? 0) },
       position: { ...position },
       classes: node.status === 'idle' ? '' : node.status,
     };
@@ -125,7 +193,7 @@ export class GraphController {
   #edgeElement(edge: TopologyEdge) {
     return {
       group: 'edges' as const,
-      data: { id: edgeKey(edge.from, edge.to), source: edge.from, target: edge.to, width: edgeWidth(edge.count) },
+      data: { id: edgeKey(edge.from, edge.to), source: edge.from, target: edge.to, width: edgeWidth(edge.count), label: this.#ports.edgeLabel(edge) },
       classes: edgeState(edge),
     };
   }

@@ -3,6 +3,7 @@ import * as performance from './areas/performance';
 import * as replay from './areas/replay';
 import * as runs from './areas/runs';
 import * as timeline from './areas/timeline';
+import * as topology from './areas/topology';
 import * as workbench from './areas/workbench';
 
 /** Every string of the page, those of an area in a file of its own. The keys of this dictionary are the keys of all others. */
@@ -12,6 +13,7 @@ export const en = {
   ...replay.en,
   ...runs.en,
   ...timeline.en,
+  ...topology.en,
   ...workbench.en,
   'app.name': 'Loom Studio',
   'app.skip': 'Skip to content',

@@ -3,6 +3,7 @@ import * as performance from './areas/performance';
 import * as replay from './areas/replay';
 import * as runs from './areas/runs';
 import * as timeline from './areas/timeline';
+import * as topology from './areas/topology';
 import * as workbench from './areas/workbench';
 import type { Dictionary } from './en';
 
@@ -12,6 +13,7 @@ export const zh: Dictionary = {
   ...replay.zh,
   ...runs.zh,
   ...timeline.zh,
+  ...topology.zh,
   ...workbench.zh,
   'app.name': 'Loom Studio',
   'app.skip': '跳到正文',
