@@ -5,6 +5,7 @@ import type {
   ExtentMessage,
   FacetsMessage,
   FromWorker,
+  LatenciesMessage,
   NearestMessage,
   NeighbourMessage,
   OverviewMessage,
@@ -95,6 +96,10 @@ export class DataClient {
     return this.#ask((id) => ({ type: 'times', id, seqs }));
   }
 
+  latencies(parts: number): Promise<LatenciesMessage> {
+    return this.#ask((id) => ({ type: 'latencies', id, parts }));
+  }
+
   nearest(timeUs: number): Promise<NearestMessage> {
     return this.#ask((id) => ({ type: 'nearest', id, timeUs }));
   }
@@ -131,6 +136,7 @@ export class DataClient {
       case 'extent':
       case 'timeline':
       case 'times':
+      case 'latencies':
       case 'nearest':
         this.#asked.get(message.id)?.(message);
         this.#asked.delete(message.id);

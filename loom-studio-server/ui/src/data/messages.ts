@@ -14,6 +14,7 @@ export type ToWorker =
   | { type: 'extent'; id: number }
   | { type: 'timeline'; id: number; pieces: ScreenPiece[]; width: number; lanes: string[]; marksAtMost: number }
   | { type: 'times'; id: number; seqs: number[] }
+  | { type: 'latencies'; id: number; parts: number }
   | { type: 'nearest'; id: number; timeUs: number }
   | { type: 'taken' }
   | { type: 'retry' };
@@ -151,6 +152,16 @@ export interface TimesMessage {
   times: Float64Array;
 }
 
+/** How long calls took, over the time of which events are held; NaN where none ended. */
+export interface LatenciesMessage {
+  type: 'latencies';
+  id: number;
+  timesUs: Float64Array;
+  p50: Float64Array;
+  p95: Float64Array;
+  p99: Float64Array;
+}
+
 export interface NearestMessage {
   type: 'nearest';
   id: number;
@@ -166,6 +177,7 @@ export type Answer =
   | ExtentMessage
   | TimelineMessage
   | TimesMessage
+  | LatenciesMessage
   | NearestMessage;
 
 export type FromWorker =

@@ -1,11 +1,12 @@
 import type { Answer, ToWorker } from '../messages';
 import type { Columns } from './columns';
+import { latencies } from './latency';
 import { extent, nearest, timeline, timesOf } from './timeline';
 
-export type TimelineQuestion = Extract<ToWorker, { type: 'extent' | 'timeline' | 'times' | 'nearest' }>;
+export type TimelineQuestion = Extract<ToWorker, { type: 'extent' | 'timeline' | 'times' | 'nearest' | 'latencies' }>;
 
 export function isTimelineQuestion(message: ToWorker): message is TimelineQuestion {
-  return message.type === 'extent' || message.type === 'timeline' || message.type === 'times' || message.type === 'nearest';
+  return message.type === 'extent' || message.type === 'timeline' || message.type === 'times' || message.type === 'nearest' || message.type === 'latencies';
 }
 
 /** The answer to a question of the timeline, and the memory that goes with it. */
@@ -36,6 +37,11 @@ export function answerTimeline(columns: Columns, question: TimelineQuestion): { 
     case 'times': {
       const times = timesOf(columns, question.seqs);
       return { message: { type: 'times', id, times }, transfer: [times.buffer] };
+    }
+    case 'latencies': {
+      const { fromUs, toUs } = extent(columns);
+      const found = latencies(columns, fromUs, toUs, question.parts);
+      return { message: { type: 'latencies', id, ...found }, transfer: Object.values(found).map(({ buffer }) => buffer as ArrayBuffer) };
     }
     case 'nearest':
       return { message: { type: 'nearest', id, found: nearest(columns, question.timeUs) }, transfer: [] };

@@ -4,32 +4,43 @@ import 'uplot/dist/uPlot.min.css';
 import { readTokens } from '../../shared/lib/colors';
 import { usePrefs } from '../../shared/prefs';
 import css from './performance.module.css';
-import type { Series } from './series';
 
 const HEIGHT = 190;
 /** A drag shorter than this is a click. */
 const SHORTEST_BRUSH_PX = 4;
 
+export interface Line {
+  name: string;
+  color: '--accent' | '--error' | '--warn' | '--running' | '--text-muted';
+  /** Fills what is below it. */
+  fill?: boolean;
+}
+
 interface ChartProps {
-  series: Series;
+  /** Seconds since 1970. */
+  times: number[];
+  /** The values of each line; null where there is none. */
+  values: (number | null)[][];
+  lines: readonly Line[];
   label: string;
-  names: [string, string];
   range: { fromUs: number; toUs: number } | null;
   onBrush: (range: { fromUs: number; toUs: number } | null) => void;
 }
 
-/** Rates over time. What is brushed becomes the time range of all views. */
-export function Chart({ series, label, names, range, onBrush }: ChartProps) {
+/** Figures over time. What is brushed becomes the time range of all views. */
+export function Chart({ times, values, lines, label, range, onBrush }: ChartProps) {
   const container = useRef<HTMLDivElement>(null);
   const chart = useRef<uPlot | null>(null);
   const brushed = useRef(onBrush);
   brushed.current = onBrush;
   const shownRange = useRef(range);
   shownRange.current = range;
-  const latest = useRef(series);
-  latest.current = series;
+  const latest = useRef({ times, values });
+  latest.current = { times, values };
   const theme = usePrefs((prefs) => prefs.theme);
-  const [events, errors] = names;
+  const shownLines = useRef(lines);
+  shownLines.current = lines;
+  const names = lines.map(({ name }) => name).join('\n');
 
   useEffect(() => {
     const element = container.current;
@@ -37,7 +48,7 @@ export function Chart({ series, label, names, range, onBrush }: ChartProps) {
     let plot: uPlot | null = null;
     const draw = (): void => {
       plot?.destroy();
-      const colors = readTokens(element, ['--text-muted', '--line', '--accent', '--selected', '--error', '--warn-bg']);
+      const colors = readTokens(element, ['--text-muted', '--line', '--accent', '--selected', '--error', '--warn', '--warn-bg', '--running']);
       const text = colors['--text-muted'];
       const line = colors['--line'];
       const axis = { stroke: text, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 } };
@@ -50,8 +61,16 @@ export function Chart({ series, label, names, range, onBrush }: ChartProps) {
           axes: [axis, { ...axis, size: 54 }],
           series: [
             {},
-            { label: events, stroke: colors['--accent'], fill: colors['--selected'], width: 1.5, points: { show: false } },
-            { label: errors, stroke: colors['--error'], width: 1.5, points: { show: false } },
+            ...shownLines.current.map(
+              ({ name, color, fill }): uPlot.Series => ({
+                label: name,
+                stroke: colors[color],
+                width: 1.5,
+                points: { show: false },
+                spanGaps: false,
+                ...(fill === true ? { fill: colors['--selected'] } : {}),
+              }),
+            ),
           ],
           hooks: {
             setSelect: [
@@ -73,7 +92,7 @@ export function Chart({ series, label, names, range, onBrush }: ChartProps) {
             ],
           },
         },
-        [latest.current.times, latest.current.perSecond, latest.current.errorsPerSecond],
+        [latest.current.times, ...latest.current.values],
         element,
       );
       plot.over.addEventListener('dblclick', () => {
@@ -94,11 +113,11 @@ export function Chart({ series, label, names, range, onBrush }: ChartProps) {
       plot?.destroy();
       chart.current = null;
     };
-  }, [theme, events, errors]);
+  }, [theme, names]);
 
   useEffect(() => {
-    chart.current?.setData([series.times, series.perSecond, series.errorsPerSecond]);
-  }, [series]);
+    chart.current?.setData([times, ...values]);
+  }, [times, values]);
   useEffect(() => {
     chart.current?.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
     chart.current?.redraw(false);

@@ -11,6 +11,7 @@ import { usePrefs } from '../../shared/prefs';
 import { Button } from '../../shared/ui/Button';
 import { Chart } from './Chart';
 import { FigureTable } from './FigureTable';
+import { LatencyChart } from './LatencyChart';
 import css from './performance.module.css';
 import { rates } from './series';
 
@@ -22,6 +23,7 @@ export default function PerformanceView() {
   const scope = run === null ? { session_id: session ?? undefined } : { run_id: run };
   const { data, error } = useAsOf(['metrics', session, run], (at, signal) => fetchMetrics({ at, ...scope }, signal));
   const series = useMemo(() => (data?.throughput == null ? null : rates(data.throughput)), [data]);
+  const values = useMemo(() => (series === null ? [] : [series.perSecond, series.errorsPerSecond]), [series]);
   const number = (value: number | null | undefined): string => (value == null ? t('performance.notReported') : formatNumber(value, language));
   const ms = (value: number | undefined): string => (value === undefined ? '—' : duration(value));
   const node = (id: string): { label: string; onClick: () => void } => ({
@@ -89,9 +91,13 @@ export default function PerformanceView() {
             ) : (
               <>
                 <Chart
-                  series={series}
+                  times={series.times}
+                  values={values}
+                  lines={[
+                    { name: t('performance.events'), color: '--accent', fill: true },
+                    { name: t('performance.errors'), color: '--error' },
+                  ]}
                   label={t('performance.throughput')}
-                  names={[t('performance.events'), t('performance.errors')]}
                   range={range}
                   onBrush={(brushed) => {
                     setUrlState({ range: brushed }, 'push');
@@ -123,6 +129,7 @@ export default function PerformanceView() {
           </section>
           <section className={css['section']} data-testid="latencies">
             <h2>{t('performance.latency')}</h2>
+            <LatencyChart range={range} />
             <FigureTable
               label={`${t('performance.latency')} ${t('performance.byNode')}`}
               columns={['node', 'count', 'p50', 'p95', 'p99', 'failed', 'rate'].map((name) => t(`performance.col.${name as 'node'}`))}
