@@ -14,10 +14,11 @@ import { useHotkeys } from './hotkeys';
 import { Navigation } from './Navigation';
 import { Notices } from './Notices';
 import { Palette } from './Palette';
+import { Settings } from './Settings';
 import { Shortcuts } from './Shortcuts';
 import { Workbench } from './Workbench';
 
-export type Overlay = 'palette' | 'shortcuts' | null;
+export type Overlay = 'palette' | 'shortcuts' | 'settings' | null;
 
 export function App() {
   const t = useT();
@@ -78,6 +79,13 @@ export function App() {
             setOverlay((now) => (now === 'palette' ? null : now));
           }}
           onOverlay={setOverlay}
+        />
+      )}
+      {overlay === 'settings' && (
+        <Settings
+          onClose={() => {
+            setOverlay(null);
+          }}
         />
       )}
       {overlay === 'shortcuts' && (

@@ -8,6 +8,7 @@ import type { IconName } from '../shared/ui/Icon';
 import type { Overlay } from './App';
 import { ConnectionState } from './ConnectionState';
 import css from './header.module.css';
+import { SessionPicker } from './SessionPicker';
 
 const THEME_ICONS: Record<Theme, IconName> = { system: 'system', light: 'sun', dark: 'moon' };
 
@@ -28,6 +29,7 @@ export function Header({ onOverlay }: { onOverlay: (overlay: Overlay) => void })
       </div>
       <ConnectionState />
       <Counters language={language} />
+      <SessionPicker />
       <div className={css['spacer']} />
       <Button
         icon="search"
@@ -75,6 +77,14 @@ export function Header({ onOverlay }: { onOverlay: (overlay: Overlay) => void })
           中文
         </Button>
       </div>
+      <IconButton
+        icon="settings"
+        look="quiet"
+        label={t('header.settings')}
+        onClick={() => {
+          onOverlay('settings');
+        }}
+      />
       <IconButton
         icon="help"
         look="quiet"

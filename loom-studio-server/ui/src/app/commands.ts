@@ -1,3 +1,4 @@
+import { download } from '../data/download';
 import { facetOf, withFacet } from '../data/filter';
 import { stepPlayhead, togglePause } from '../data/playhead';
 import { wantsFilterFocus } from '../data/signals';
@@ -68,6 +69,11 @@ export function commands(onOverlay: (overlay: Overlay) => void): Command[] {
       label: 'command.language',
       run: () => { setPrefs({ language: usePrefs.getState().language === 'en' ? 'zh' : 'en' }); },
     },
+    { id: 'link', label: 'command.copyLink', run: () => { void copyText(window.location.href); } },
+    ...(url.run === null ? [] : [{ id: 'export-run', label: 'command.exportRun', run: () => { download({ run_id: url.run ?? 0 }); } } satisfies Command]),
+    ...(url.session === null ? [] : [{ id: 'export-session', label: 'command.exportSession', run: () => { download({ session_id: url.session ?? '' }); } } satisfies Command]),
+    { id: 'export', label: 'command.exportAll', run: () => { download({}); } },
+    { id: 'settings', label: 'command.settings', run: () => { onOverlay('settings'); } },
     { id: 'copy', label: 'command.copyRun', run: () => { void copyText(RUN_COMMAND); } },
     { id: 'shortcuts', label: 'command.shortcuts', keys: '?', run: () => { onOverlay('shortcuts'); } },
   ];

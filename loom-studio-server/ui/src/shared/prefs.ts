@@ -65,3 +65,12 @@ export function setPrefs(patch: Partial<Prefs>): void {
     // Without storage a preference lasts as long as the page.
   }
 }
+
+/** Takes away all that the page has stored in this browser. */
+export function forgetPrefs(): void {
+  try {
+    for (const key of Object.keys(localStorage)) if (key.startsWith('loom-studio.')) localStorage.removeItem(key);
+  } catch {
+    // What isn't stored needs no forgetting.
+  }
+}

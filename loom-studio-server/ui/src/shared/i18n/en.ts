@@ -1,3 +1,4 @@
+import * as header from './areas/header';
 import * as memory from './areas/memory';
 import * as performance from './areas/performance';
 import * as replay from './areas/replay';
@@ -8,6 +9,7 @@ import * as workbench from './areas/workbench';
 
 /** Every string of the page, those of an area in a file of its own. The keys of this dictionary are the keys of all others. */
 export const en = {
+  ...header.en,
   ...memory.en,
   ...performance.en,
   ...replay.en,

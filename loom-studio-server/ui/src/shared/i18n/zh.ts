@@ -1,3 +1,4 @@
+import * as header from './areas/header';
 import * as memory from './areas/memory';
 import * as performance from './areas/performance';
 import * as replay from './areas/replay';
@@ -8,6 +9,7 @@ import * as workbench from './areas/workbench';
 import type { Dictionary } from './en';
 
 export const zh: Dictionary = {
+  ...header.zh,
   ...memory.zh,
   ...performance.zh,
   ...replay.zh,
