@@ -77,6 +77,8 @@ pub(crate) fn ack(batch: Option<u64>, appended: Appended) -> Ack {
 pub(crate) struct EventsPage {
     /// CloudEvents as they were sent, with `studioseq`, `studioreceived` and, where known, `studiodispatched` and `studiopublished`.
     events: Vec<serde_json::Map<String, serde_json::Value>>,
+    /// With `format=columns`, instead of `events`: `dict`, `n` and `cols` as in the `events` frame of docs/ws-protocol.md.
+    columns: Option<serde_json::Map<String, serde_json::Value>>,
     /// How many events match in all.
     total: u64,
     /// `exact`, or `at_least` when a text scan or a search by a condition stopped at its limit.

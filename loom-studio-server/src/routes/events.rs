@@ -1,5 +1,7 @@
 //! The event log over HTTP.
 
+use std::sync::Arc;
+
 use axum::Extension;
 use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
@@ -7,7 +9,8 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use loom_studio_core::{
-    AppendBatch, DEFAULT_MAX_SCANNED, ErrorKind, EventQuery, Page, Seq, Total, links, search,
+    AppendBatch, DEFAULT_MAX_SCANNED, ErrorKind, EventQuery, Page, Record, Seq, Total, links,
+    search,
 };
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -20,6 +23,7 @@ use crate::http::security::Workspace;
 use crate::protocol::SubscribeFilter;
 use crate::runs::{Placed, placed};
 use crate::state::AppState;
+use crate::ws::columns::Encoder;
 
 /// The session of events that come by HTTP and name none.
 const HTTP_SESSION: &str = "http";
@@ -104,6 +108,8 @@ pub(super) struct ListQuery {
     order: Option<String>,
     /// Answer as of this position.
     up_to: Option<u64>,
+    /// `json` (default): the events as they were sent. `columns`: what the live socket's `events` frames say of each, in `columns` instead of `events`.
+    format: Option<String>,
     /// The tenant; `default` when absent.
     #[serde(rename = "workspace")]
     _workspace: Option<String>,
@@ -138,6 +144,11 @@ pub(super) async fn list(
             "offset: at most {MAX_OFFSET}; go on with next_cursor instead"
         )));
     }
+    let in_columns = match query.format.as_deref().unwrap_or("json") {
+        "json" => false,
+        "columns" => true,
+        _ => return Err(ApiError::invalid("format: expected json or columns")),
+    };
     let conditions = SubscribeFilter {
         session_id: query.session_id,
         trace_id: query.trace_id,
@@ -188,7 +199,23 @@ pub(super) async fn list(
         }
         _ => error.into(),
     })?;
-    Ok(JsonText(page_json(&page, scanned)))
+    Ok(JsonText(if in_columns {
+        columns_json(&page, scanned)
+    } else {
+        page_json(&page, scanned)
+    }))
+}
+
+/// The events of a page in the columns of the live socket, with a dictionary of their own.
+fn columns_json(page: &Page, scanned: Option<u64>) -> Vec<u8> {
+    let events = page.events.iter();
+    let records: Vec<Record> = events
+        .map(|stored| Record::Event(Arc::clone(&stored.event)))
+        .collect();
+    let rows = Encoder::new(0, true).encode(&records, page.head.0);
+    let mut answer = page_facts(page, scanned);
+    answer["columns"] = serde_json::json!({"dict": rows.dict, "n": rows.n, "cols": rows.cols});
+    answer.to_string().into_bytes()
 }
 
 /// Written from the stored bytes: what was sent is not parsed again.
@@ -200,19 +227,25 @@ pub(crate) fn page_json(page: &Page, scanned: Option<u64>) -> Vec<u8> {
         }
         json.extend(event_json(stored));
     }
-    let mut rest = serde_json::json!({
+    let rest = page_facts(page, scanned);
+    json.extend_from_slice(b"],");
+    json.extend_from_slice(rest.to_string().trim_start_matches('{').as_bytes());
+    json
+}
+
+/// What a page says beside its events.
+fn page_facts(page: &Page, scanned: Option<u64>) -> serde_json::Value {
+    let mut facts = serde_json::json!({
         "total": page.total.count(),
         "total_is": match page.total { Total::Exact(_) => "exact", Total::AtLeast(_) => "at_least" },
         "next_cursor": page.next.as_ref().map(ToString::to_string),
         "epoch": page.epoch.to_string(),
         "head_seq": page.head.0,
     });
-    if let (Some(scanned), Some(members)) = (scanned, rest.as_object_mut()) {
-        members.insert("scanned".to_owned(), scanned.into());
+    if let Some(scanned) = scanned {
+        facts["scanned"] = scanned.into();
     }
-    json.extend_from_slice(b"],");
-    json.extend_from_slice(rest.to_string().trim_start_matches('{').as_bytes());
-    json
+    facts
 }
 
 /// One event with its links and observations. What it costs doesn't grow with its run; `placed` says whether the list of runs could be asked.

@@ -38,13 +38,19 @@ pub(crate) fn condition(text: Option<&str>) -> Result<Option<Condition>, ApiErro
 
 /// A condition that must be one.
 pub(crate) fn required_condition(text: &str) -> Result<Condition, ApiError> {
-    let refused = |error| ApiError::condition(text, &error);
-    let condition = Condition::parse(text).map_err(refused)?;
-    if let Some(span) = condition.duration_at() {
-        let message = "the duration of calls is not known here";
-        return Err(refused(ConditionError::new(text, span, message)));
+    checked(text).map_err(|error| ApiError::condition(text, &error))
+}
+
+/// The condition of a text, as far as it can be answered from single events.
+pub(crate) fn checked(text: &str) -> Result<Condition, ConditionError> {
+    let condition = Condition::parse(text)?;
+    match condition.duration_at() {
+        None => Ok(condition),
+        Some(span) => {
+            let message = "the duration of calls is not known here";
+            Err(ConditionError::new(text, span, message))
+        }
     }
-    Ok(condition)
 }
 
 fn time(name: &str, text: Option<&str>) -> Result<Option<Timestamp>, ApiError> {

@@ -1,6 +1,7 @@
 //! The routes, and the layers around them.
 
 mod body;
+mod conditions;
 pub(crate) mod events;
 pub(crate) mod filter;
 mod first;
@@ -57,6 +58,7 @@ fn api() -> OpenApiRouter<AppState> {
         .routes(routes!(events::list))
         .routes(routes!(events::show))
         .routes(routes!(first::first))
+        .routes(routes!(conditions::suggest))
         .routes(routes!(transfer::export))
         .routes(routes!(transfer::import))
         .routes(routes!(topology::show))

@@ -14,7 +14,7 @@ const MAX_PAIRS: usize = 32_768;
 
 /// The dictionary of one subscription.
 #[derive(Debug)]
-pub(super) struct Encoder {
+pub(crate) struct Encoder {
     sub: u64,
     preview: bool,
     indexes: HashMap<Arc<str>, u32>,
@@ -23,7 +23,7 @@ pub(super) struct Encoder {
 }
 
 impl Encoder {
-    pub(super) fn new(sub: u64, preview: bool) -> Self {
+    pub(crate) fn new(sub: u64, preview: bool) -> Self {
         Self {
             sub,
             preview,
@@ -33,7 +33,7 @@ impl Encoder {
         }
     }
 
-    pub(super) fn encode(&mut self, records: &[Record], through_seq: u64) -> Events {
+    pub(crate) fn encode(&mut self, records: &[Record], through_seq: u64) -> Events {
         let mut cols = Columns {
             preview: self.preview.then(Vec::new),
             ..Columns::default()

@@ -1,7 +1,7 @@
 //! The two WebSocket routes: which protocol a peer speaks, and one module for each.
 
 mod batch;
-mod columns;
+pub(crate) mod columns;
 pub(crate) mod connected;
 mod follow;
 mod graph_delta;

@@ -1,5 +1,6 @@
 //! The server as its clients meet it: real sockets, and the real binary where a process is the subject.
 
+mod conditions;
 mod data_dir;
 mod exports;
 mod golden;

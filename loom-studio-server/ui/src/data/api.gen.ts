@@ -237,6 +237,36 @@ export interface components {
             /** @description Until when its caller waited. */
             waited_until: string;
         };
+        /** @description A text that could stand at the cursor. */
+        CandidateDto: {
+            /** @description What it means; may be empty. */
+            detail: string;
+            /** @description Where what it replaces begins. */
+            from: number;
+            /** @description `field`, `operator`, `value` or `keyword`. */
+            kind: string;
+            /** @description The text. */
+            text: string;
+            /** @description Where what it replaces ends. */
+            to: number;
+        };
+        /** @description What can be typed at the cursor, and what is wrong with the text. Positions are UTF-16 code units, as JavaScript counts. */
+        CompleteAnswer: {
+            /** @description The words, signs and values that could stand at the cursor. */
+            candidates: components["schemas"]["CandidateDto"][];
+            error?: components["schemas"]["ConditionErrorDto"] | null;
+        };
+        /** @description What is wrong with a condition, and where. */
+        ConditionErrorDto: {
+            /** @description Where it ends; the same at the end of the text. */
+            end: number;
+            /** @description Words that could stand there; empty where any text could. */
+            expected: string[];
+            /** @description What is wrong, as half a sentence. */
+            message: string;
+            /** @description Where what is wrong begins. */
+            position: number;
+        };
         /** @description How much there was by then. */
         CountersDto: {
             edges: number;
@@ -417,6 +447,10 @@ export interface components {
         };
         /** @description A page of events, for the API description; the answer itself is written from stored bytes. */
         EventsPage: {
+            /** @description With `format=columns`, instead of `events`: `dict`, `n` and `cols` as in the `events` frame of docs/ws-protocol.md. */
+            columns?: {
+                [key: string]: unknown;
+            } | null;
             /** @description The store's epoch. */
             epoch: string;
             /** @description CloudEvents as they were sent, with `studioseq`, `studioreceived` and, where known, `studiodispatched` and `studiopublished`. */
