@@ -80,28 +80,139 @@ describe('the log', () => {
     expect(text).toContain('ok');
   });
 
-  it('filters by token, text and facet, and points at a wrong token', async () => {
+  it('filters by condition, words and facet, and points at what is wrong', async () => {
     await producer.send(traffic.runs(8));
     await open('log', 8 * PER_RUN);
-    const filter = page.getByRole('textbox', { name: 'Filter events' });
-    await filter.fill('error');
+    const filter = page.getByRole('combobox', { name: 'Filter events' });
+    await filter.fill('outcome = error');
     await eventually(resultCount, '2 of 112 events');
     expect(await rows().count()).toBe(2);
     expect(await rows().first().innerText()).toContain('tool/search → agent/planner');
-    await filter.fill('type:agent.* node:agent/writer');
+    await filter.fill('type = agent.* and node = agent/writer');
     await eventually(resultCount, '8 of 112 events');
     await filter.fill('copper');
     await eventually(async () => (await resultCount()) !== '112 events' && (await rows().count()) > 0, true);
     for (const text of await rows().allInnerTexts()) expect(text).toContain('copper');
-    await filter.fill('colour:blue type:agent.thought');
-    expect(await page.getByRole('alert').innerText()).toContain('“colour:blue”: unknown key');
-    await eventually(resultCount, '16 of 112 events');
+    await filter.fill('outcome = eror and type = agent.thought');
+    const alert = page.getByRole('alert');
+    await alert.getByText('At character 11: outcome is one of ok, error').waitFor();
+    expect(await alert.locator('mark').innerText()).toBe('eror');
+    await page.getByText('Not applied').waitFor();
     await filter.fill('');
     await page.getByRole('combobox', { name: 'Node' }).selectOption('/node/tool/calculator');
-    expect(await filter.inputValue()).toBe('node:/node/tool/calculator');
+    expect(await filter.inputValue()).toBe('node = /node/tool/calculator');
     await eventually(resultCount, '16 of 112 events');
     await producer.send(traffic.run());
     await eventually(resultCount, '18 of 126 events');
+  });
+
+  it('asks the server for what it does not hold itself, and takes in what comes', async () => {
+    await producer.send(traffic.runs(8));
+    await open('log', 8 * PER_RUN);
+    await page.getByRole('combobox', { name: 'Filter events' }).fill('data.iteration = 1 and from = agent/writer');
+    await eventually(resultCount, '8 matches loaded of 8');
+    await page.getByText('the server looked at').waitFor();
+    await producer.send(traffic.run());
+    await eventually(resultCount, '9 matches loaded of 9');
+    expect(await rows().last().innerText()).toContain('Short sentences.');
+  });
+
+  it('tests every condition as the server does', async () => {
+    await producer.send(traffic.runs(8));
+    await open('log', 8 * PER_RUN);
+    const filter = page.getByRole('combobox', { name: 'Filter events' });
+    for (const where of [
+      'type = agent.thought',
+      'type != node.request',
+      'not type contains "NODE"',
+      'to != crew/master',
+      'not to = crew/master',
+      'node = /node/tool/* and outcome = ok',
+      'exists to and outcome != ok',
+      'not exists outcome',
+      'from in (user/sdk, "/node/agent/planner") or seq > 100',
+      'seq >= 10 and seq < 20 and !(type = node.request)',
+      'time < 2026-01-02T03:04:05.1Z',
+      'time >= 1767323045.2 && session contains "-"',
+    ]) {
+      const answer = await fetch(`${server.url}api/events?${new URLSearchParams({ where, limit: '1' }).toString()}`);
+      const { total } = (await answer.json()) as { total: number };
+      await filter.fill(where);
+      await eventually(resultCount, `${String(total)} of 112 events`);
+    }
+  });
+
+  it('completes a condition from the keyboard', async () => {
+    await producer.send(traffic.runs(4));
+    await open('log', 4 * PER_RUN);
+    const filter = page.getByRole('combobox', { name: 'Filter events' });
+    const options = page.getByRole('listbox', { name: 'What can stand here' }).getByRole('option');
+    await page.getByRole('grid').focus();
+    await page.keyboard.press('/');
+    await page.keyboard.type('fr');
+    await eventually(() => options.allInnerTexts(), ['from\nthe node behind source']);
+    await page.keyboard.press('Tab');
+    await eventually(() => filter.inputValue(), 'from ');
+    await eventually(async () => (await options.allInnerTexts()).length > 3, true);
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('Enter');
+    await eventually(() => filter.inputValue(), 'from = ');
+    await page.keyboard.type('search');
+    await eventually(() => options.allInnerTexts(), ['/node/tool/search\n4 held']);
+    await page.keyboard.press('ArrowDown');
+    expect(await filter.getAttribute('aria-activedescendant')).toBe(await options.first().getAttribute('id'));
+    await page.keyboard.press('Enter');
+    await eventually(() => filter.inputValue(), 'from = /node/tool/search ');
+    await eventually(resultCount, '4 of 56 events');
+    await eventually(async () => (await options.allInnerTexts()).map((text) => text.split('\n')[0]), ['and', 'or']);
+    await page.keyboard.press('Escape');
+    await eventually(() => options.count(), 0);
+    await page.keyboard.press('Escape');
+    expect(await page.evaluate(() => document.activeElement?.getAttribute('role'))).toBe('grid');
+  });
+
+  it('narrows to a run and to times', async () => {
+    await producer.send(traffic.runs(3));
+    await open('log?run=15', 3 * PER_RUN);
+    await eventually(resultCount, '14 matches loaded of 14');
+    expect(await seqOf(rows().first())).toBe(15);
+    await page.getByRole('button', { name: 'Show the events of all runs' }).click();
+    await eventually(resultCount, '42 events');
+    await page.goto(`${server.url}log?time=1767323045010000-1767323045050000`);
+    await eventually(async () => /^[1-9]\d? of 42 events$/.test(await resultCount()), true);
+    await page.getByRole('button', { name: 'Show all times' }).click();
+    await eventually(resultCount, '42 events');
+  });
+
+  it('keeps pinned events and the choice of columns over a reload', async () => {
+    await producer.send(traffic.runs(3));
+    await open('log', 3 * PER_RUN);
+    await page.locator('#event-40').click();
+    await page.getByRole('grid').focus();
+    await page.keyboard.press('m');
+    const pinned = page.getByRole('region', { name: 'Pinned events' });
+    await pinned.getByRole('button', { name: /^#40/ }).waitFor();
+    await page.locator('summary', { hasText: 'Columns' }).click();
+    await page.getByRole('checkbox', { name: 'Session' }).uncheck();
+    await page.getByRole('checkbox', { name: 'Size' }).check();
+    await page.reload();
+    await pinned.getByRole('button', { name: /^#40/ }).waitFor();
+    expect(await page.getByRole('columnheader').allInnerTexts()).toEqual(['Seq', 'Time', 'Type', 'Source → target', 'Outcome', 'Size', 'Data']);
+    await pinned.getByRole('button', { name: 'Unpin #40' }).click();
+    await pinned.waitFor({ state: 'detached' });
+  });
+
+  it('exports what it shows', async () => {
+    await producer.send(traffic.runs(4));
+    await open(`log?q=${encodeURIComponent('outcome = error')}`, 4 * PER_RUN);
+    await eventually(resultCount, '1 of 56 events');
+    await page.locator('summary', { hasText: 'Export these' }).click();
+    const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('link', { name: 'CSV table' }).click()]);
+    const chunks: Buffer[] = [];
+    for await (const chunk of await download.createReadStream()) chunks.push(chunk as Buffer);
+    const lines = Buffer.concat(chunks).toString('utf8').trim().split(/\r?\n/);
+    expect(lines).toHaveLength(2);
+    expect(lines[1]).toContain('/node/tool/search');
   });
 
   it('follows the newest event until the user scrolls up, and again when asked', async () => {
@@ -139,7 +250,7 @@ describe('the log', () => {
 
   it('opens an event as a tree, follows its links, and keeps all of it over a reload', async () => {
     await producer.send(traffic.runs(4));
-    await open('log?q=type:node.request', 4 * PER_RUN);
+    await open('log?q=type%20%3D%20node.request', 4 * PER_RUN);
     await page.locator('#event-1').click();
     const panel = page.getByRole('region', { name: 'Event details' });
     await panel.getByRole('heading', { name: 'Event #1' }).waitFor();
@@ -151,7 +262,7 @@ describe('the log', () => {
     await page.reload();
     await panel.getByRole('heading', { name: 'Event #14' }).waitFor();
     expect(page.url()).toBe(address);
-    expect(await page.getByRole('textbox', { name: 'Filter events' }).inputValue()).toBe('type:node.request');
+    expect(await page.getByRole('combobox', { name: 'Filter events' }).inputValue()).toBe('type = node.request');
     await page.goBack();
     await panel.getByRole('heading', { name: 'Event #1' }).waitFor();
     await page.keyboard.press('Escape');
@@ -180,7 +291,7 @@ describe('the keyboard', () => {
     await page.getByRole('grid').waitFor();
     await eventually(() => seqOf(rows().last()), 42);
     await page.keyboard.press('/');
-    await page.keyboard.type('type:agent.thought');
+    await page.keyboard.type('type = agent.thought');
     await page.keyboard.press('Enter');
     await eventually(resultCount, '6 of 42 events');
     await page.keyboard.press('Home');
@@ -278,7 +389,7 @@ describe('the topology', () => {
     await details.getByRole('heading', { name: 'agent/planner → tool/search' }).waitFor();
     await details.getByRole('button', { name: 'Show its events in the log' }).click();
     await eventually(resultCount, '4 of 56 events');
-    expect(await page.getByRole('textbox', { name: 'Filter events' }).inputValue()).toBe('from:/node/agent/planner to:/node/tool/search');
+    expect(await page.getByRole('combobox', { name: 'Filter events' }).inputValue()).toBe('from = /node/agent/planner and to = /node/tool/search');
   });
 });
 
@@ -344,7 +455,7 @@ describe('accessibility', () => {
     await producer.send(traffic.runs(4));
     const context = await browser.newContext({ bypassCSP: true, colorScheme, viewport: { width: 1400, height: 860 } });
     const checked = await context.newPage();
-    for (const path of ['log?seq=6&q=foo:x', 'topology?node=%2Fnode%2Ftool%2Fsearch', 'topology?as=table&from=%2Fnode%2Fagent%2Fplanner&to=%2Fnode%2Ftool%2Fsearch']) {
+    for (const path of ['log?seq=6&q=foo%20%3D%20x', 'topology?node=%2Fnode%2Ftool%2Fsearch', 'topology?as=table&from=%2Fnode%2Fagent%2Fplanner&to=%2Fnode%2Ftool%2Fsearch']) {
       await checked.goto(server.url + path);
       await checked.getByRole('region').first().waitFor();
       await checked.getByTestId('phase').getByText('Live').waitFor();

@@ -23,7 +23,7 @@ export type Overlay = 'palette' | 'shortcuts' | 'settings' | null;
 export function App() {
   const t = useT();
   const { theme, language } = usePrefs();
-  const { view, filter } = useUrlState();
+  const { view } = useUrlState();
   const at = usePlayhead();
   const [overlay, setOverlay] = useState<Overlay>(null);
   const main = useRef<HTMLElement>(null);
@@ -42,9 +42,6 @@ export function App() {
     document.documentElement.lang = language === 'zh' ? 'zh-CN' : 'en';
     document.title = `${t(`view.${view}`)} · ${t('app.name')}`;
   }, [language, t, view]);
-  useEffect(() => {
-    client.setFilter(filter);
-  }, [client, filter]);
   useEffect(() => {
     client.setPaused(at);
   }, [client, at]);

@@ -27,6 +27,7 @@ const GROUPS: { title: MessageKey; rows: [MessageKey, string][] }[] = [
       ['shortcut.open', 'Enter'],
       ['shortcut.filter', '/'],
       ['shortcut.follow', 'F'],
+      ['shortcut.pin', 'M'],
     ],
   },
   {

@@ -1,5 +1,5 @@
+import { facetOf, withFacet } from '../data/conditionEdit';
 import { download } from '../data/download';
-import { facetOf, withFacet } from '../data/filter';
 import { stepPlayhead, togglePause } from '../data/playhead';
 import { wantsFilterFocus } from '../data/signals';
 import { VIEWS } from '../data/urlState';
@@ -52,7 +52,7 @@ export function commands(onOverlay: (overlay: Overlay) => void): Command[] {
       id: 'errors',
       label: 'command.errors',
       run: () => {
-        setUrlState({ view: 'log', filter: withFacet(url.filter, 'error', facetOf(url.filter, 'error') === null ? 'error' : null) }, 'push');
+        setUrlState({ view: 'log', filter: withFacet(url.filter, 'outcome', facetOf(url.filter, 'outcome') === 'error' ? null : 'error') }, 'push');
       },
     },
     { id: 'clear', label: 'command.clearFilter', run: () => { setUrlState({ filter: '' }); } },

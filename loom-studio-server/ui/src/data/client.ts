@@ -6,6 +6,7 @@ import type {
   FacetsMessage,
   FromWorker,
   LatenciesMessage,
+  LogFilter,
   NearestMessage,
   NeighbourMessage,
   OverviewMessage,
@@ -51,9 +52,19 @@ export class DataClient {
     this.#port.postMessage({ type: 'start', url, pausedAt, epoch });
   }
 
-  setFilter(text: string): void {
+  setFilter(filter: LogFilter): void {
     this.#filterId += 1;
-    this.#port.postMessage({ type: 'filter', id: this.#filterId, text });
+    this.#port.postMessage({ type: 'filter', id: this.#filterId, filter });
+  }
+
+  /** Loads older rows of the log from the server. */
+  loadOlder(): void {
+    this.#port.postMessage({ type: 'older' });
+  }
+
+  /** Loads rows that a gap left out from the server. */
+  fillGap(from: number, to: number): void {
+    this.#port.postMessage({ type: 'fill', from, to });
   }
 
   setPaused(seq: number | null): void {
@@ -169,8 +180,7 @@ let client: DataClient | null = null;
 export function dataClient(): DataClient {
   if (client === null) {
     client = new DataClient(new Worker(new URL('./worker/data.worker.ts', import.meta.url), { type: 'module', name: 'data' }));
-    const { workspace, at, epoch, filter } = currentUrlState();
-    client.setFilter(filter);
+    const { workspace, at, epoch } = currentUrlState();
     client.start(eventsUrl(window.location, workspace), at, epoch);
   }
   return client;

@@ -1,10 +1,20 @@
 import type { TopologyFrame } from './protocol';
 import type { ScreenPiece } from './timeAxis';
 
+/** Which events the log shows. */
+export interface LogFilter {
+  /** As typed: a condition, bare words, or nothing. */
+  text: string;
+  run: number | null;
+  range: { fromUs: number; toUs: number } | null;
+}
+
 /** What the main thread says to the data worker. */
 export type ToWorker =
   | { type: 'start'; url: string; pausedAt: number | null; epoch: string | null }
-  | { type: 'filter'; id: number; text: string }
+  | { type: 'filter'; id: number; filter: LogFilter }
+  | { type: 'older' }
+  | { type: 'fill'; from: number; to: number }
   | { type: 'pause'; seq: number | null }
   | { type: 'window'; first: number | 'tail'; count: number }
   | { type: 'step'; id: number; seq: number | null; delta: number }
@@ -45,11 +55,35 @@ export interface StatusMessage {
   error: { code: string; detail: string } | null;
 }
 
+/** What the log shows, and what it leaves out. */
+export interface WindowFacts {
+  /** The rows are the server's answer, as the filter needs more than this page holds of an event. */
+  isServers: boolean;
+  /** An answer of the server is on its way. */
+  isLoading: boolean;
+  /** Why the server didn't answer. What is shown is what was before. */
+  problem: { code: string; detail: string; position: number | null } | null;
+  /** Events before the first row that the server has and that can be loaded. */
+  older: { from: number; to: number } | null;
+  /** Rows from before what this page holds. */
+  loaded: number;
+  /** Of the server's answer: events it looked at one by one, matches it knows of, and whether those are all. */
+  looked: number;
+  total: number;
+  isExact: boolean;
+  /** Rows between `first` and `end` that stand for gaps. */
+  gaps: number;
+  /** Rows that arrived since the pause and aren't shown. */
+  pending: number;
+  /** Words can't be looked for in previews of events before this seq; 0 when they were in all of them. */
+  previewsFrom: number;
+}
+
 /**
  * One window of the filtered log. Rows are named by *ordinal*: the number of matches before it since the filter was set,
  * counted on when old rows are dropped, so that an ordinal keeps naming the same row.
  */
-export interface ViewMessage {
+export interface ViewMessage extends WindowFacts {
   type: 'view';
   filterId: number;
   /** Ordinals that can be asked for: `first` ≤ ordinal < `end`. */
@@ -68,12 +102,6 @@ export interface ViewMessage {
   target: string[];
   session: string[];
   preview: (string | null)[];
-  /** Rows between `first` and `end` that stand for gaps. */
-  gaps: number;
-  /** Rows that arrived since the pause and aren't shown. */
-  pending: number;
-  /** Free text can't look into previews of events before this seq; 0 when it looked at all of them. */
-  previewsFrom: number;
 }
 
 export interface Facet {

@@ -29,6 +29,14 @@ const server = new DataServer({
   },
   random: () => Math.random(),
   now: () => Date.now(),
+  fetch: async (path) => {
+    try {
+      const response = await fetch(path, { headers: { accept: 'application/json' } });
+      return { ok: response.ok, body: await response.json() };
+    } catch (cause) {
+      return { ok: false, body: { code: 'unreachable', detail: String(cause) } };
+    }
+  },
   post: (message, transfer = []) => {
     self.postMessage(message, transfer);
   },

@@ -1,12 +1,11 @@
-import { parseFilter } from '../filter';
-import type { Facet, FromWorker, StatusMessage, ToWorker, ViewMessage } from '../messages';
+import type { Facet, FromWorker, LogFilter, StatusMessage, ToWorker } from '../messages';
 import { Columns } from './columns';
 import { Connection, type ConnectionPorts } from './connection';
-import { compileFilter } from './match';
+import { Log } from './log';
 import { neighbour, overview } from './overview';
+import type { Fetched } from './pages';
 import { answerTimeline, isTimelineQuestion } from './timelineAnswers';
 import { Rate } from './rate';
-import { View } from './view';
 
 /** The shortest time between two status messages. */
 const STATUS_EVERY_MS = 250;
@@ -18,6 +17,7 @@ const NOTHING = new Columns(1, 1);
 
 export interface DataServerPorts extends Pick<ConnectionPorts, 'open' | 'later' | 'random' | 'now'> {
   post(message: FromWorker, transfer?: ArrayBuffer[]): void;
+  fetch(path: string): Promise<Fetched>;
 }
 
 /** Owns the connection, the columns and the view, and answers the main thread. At most one view is on its way at a time. */
@@ -25,8 +25,8 @@ export class DataServer {
   readonly #ports: DataServerPorts;
   readonly #rate = new Rate();
   #connection: Connection | null = null;
-  #view: View | null = null;
-  #filterText = '';
+  #log: Log | null = null;
+  #filter: LogFilter = { text: '', run: null, range: null };
   #filterId = 0;
   #pausedAt: number | null = null;
   #window: { first: number | 'tail'; count: number } = { first: 'tail', count: 100 };
@@ -51,15 +51,20 @@ export class DataServer {
         this.#start(message);
         break;
       case 'filter':
-        this.#filterText = message.text;
+        this.#filter = message.filter;
         this.#filterId = message.id;
-        this.#compile();
+        this.#log?.setFilter(message.filter);
         this.#touchView();
+        break;
+      case 'older':
+        this.#log?.older();
+        break;
+      case 'fill':
+        this.#log?.fill(message.from, message.to);
         break;
       case 'pause':
         this.#pausedAt = message.seq;
-        this.#view?.setLimit(message.seq);
-        this.#view?.advance();
+        this.#log?.setLimit(message.seq);
         this.#touchView();
         break;
       case 'window':
@@ -100,7 +105,7 @@ export class DataServer {
 
   #start({ url, pausedAt, epoch }: Extract<ToWorker, { type: 'start' }>): void {
     this.#pausedAt = pausedAt;
-    const { open, later, random, now, post } = this.#ports;
+    const { open, later, random, now, post, fetch } = this.#ports;
     const connection = new Connection(url, { pausedAt, epoch }, {
       open,
       later,
@@ -111,28 +116,24 @@ export class DataServer {
       },
       reset: (newEpoch, previous) => {
         if (previous !== null) this.#pausedAt = null;
-        this.#replaceView(connection.ingest.columns);
+        this.#log?.replace(connection.ingest.columns, this.#pausedAt);
         post({ type: 'reset', epoch: newEpoch, previous });
       },
       changed: () => {
+        this.#log?.advance();
         this.#touchView();
         this.#touchStatus();
       },
     });
     this.#connection = connection;
-    this.#replaceView(connection.ingest.columns);
+    const ends = (): { firstSeq: number; headSeq: number } => ({ firstSeq: connection.serverFirstSeq, headSeq: connection.ingest.headSeq });
+    const changed = (): void => {
+      this.#touchView();
+    };
+    this.#log = new Log(connection.ingest.columns, new URL(url).searchParams.get('workspace'), ends, { fetch, later, changed });
+    this.#log.setLimit(pausedAt);
+    this.#log.setFilter(this.#filter);
     connection.connect();
-  }
-
-  #replaceView(columns: Columns): void {
-    this.#view = new View(columns);
-    this.#view.setLimit(this.#pausedAt);
-    this.#compile();
-  }
-
-  #compile(): void {
-    const columns = this.#connection?.ingest.columns;
-    if (columns !== undefined) this.#view?.setMatcher(compileFilter(columns, parseFilter(this.#filterText)));
   }
 
   #touchView(): void {
@@ -187,56 +188,16 @@ export class DataServer {
   }
 
   #postView(): void {
-    const view = this.#view;
-    const columns = this.#connection?.ingest.columns;
-    if (view === null || columns === undefined) return;
-    view.advance();
-    const count = Math.min(this.#window.count, view.end - view.first);
-    const wanted = this.#window.first === 'tail' ? view.end - count : this.#window.first;
-    const offset = Math.max(view.first, Math.min(wanted, view.end - count));
-    const message: ViewMessage = {
-      type: 'view',
-      filterId: this.#filterId,
-      first: view.first,
-      end: view.end,
-      offset,
-      seq: new Float64Array(count),
-      timeUs: new Float64Array(count),
-      bytes: new Float64Array(count),
-      outcome: new Uint8Array(count),
-      gapTo: new Float64Array(count),
-      kind: [],
-      source: [],
-      target: [],
-      session: [],
-      preview: [],
-      gaps: view.gaps,
-      pending: view.pending,
-      previewsFrom: columns.previewsFirst > columns.first ? columns.seq(columns.previewsFirst) : 0,
-    };
-    for (let i = 0; i < count; i += 1) {
-      const row = view.rowAt(offset + i);
-      message.seq[i] = columns.seq(row);
-      message.timeUs[i] = columns.timeUs(row);
-      message.bytes[i] = columns.bytes(row);
-      message.outcome[i] = columns.outcome(row);
-      message.gapTo[i] = columns.gapTo(row);
-      message.kind.push(columns.strings.get(columns.type(row)));
-      message.source.push(columns.strings.get(columns.source(row)));
-      message.target.push(columns.strings.get(columns.target(row)));
-      message.session.push(columns.strings.get(columns.session(row)));
-      message.preview.push(columns.preview(row));
-    }
+    if (this.#log === null) return;
+    const message = this.#log.window(this.#filterId, this.#window);
     const { seq, timeUs, bytes, outcome, gapTo } = message;
     this.#ports.post(message, [seq, timeUs, bytes, outcome, gapTo].map(({ buffer }) => buffer as ArrayBuffer));
   }
 
   /** From `seq` `delta` rows on, kept within the view. From nowhere: the newest row, or the oldest when going to the start. */
   #step(id: number, seq: number | null, delta: number): void {
-    const view = this.#view;
-    const columns = this.#connection?.ingest.columns;
-    if (view === null || columns === undefined) return;
-    view.advance();
+    const view = this.#log?.listing();
+    if (view === undefined) return;
     if (view.end === view.first) {
       this.#ports.post({ type: 'stepped', id, seq: null, ordinal: 0 });
       return;
@@ -244,12 +205,12 @@ export class DataServer {
     let ordinal = delta === Number.NEGATIVE_INFINITY ? view.first : view.end - 1;
     if (seq !== null) {
       const at = view.ordinalOf(seq);
-      const isThere = at < view.end && columns.seq(view.rowAt(at)) === seq;
+      const isThere = at < view.end && view.seqAt(at) === seq;
       // From a seq that isn't shown, one step down is the row that follows it.
       ordinal = at + (delta > 0 && !isThere ? delta - 1 : delta);
     }
     ordinal = Math.max(view.first, Math.min(ordinal, view.end - 1));
-    this.#ports.post({ type: 'stepped', id, seq: columns.seq(view.rowAt(ordinal)), ordinal });
+    this.#ports.post({ type: 'stepped', id, seq: view.seqAt(ordinal), ordinal });
   }
 
   #facets(id: number): void {

@@ -1,5 +1,5 @@
 import type { ReactNode } from 'react';
-import { withFacet } from '../../data/filter';
+import { withFacet } from '../../data/conditionEdit';
 import { select, type Selection } from '../../data/selection';
 import { edgeKey, type Topology } from '../../data/topology';
 import type { TopologyEdge, TopologyNode } from '../../data/types';

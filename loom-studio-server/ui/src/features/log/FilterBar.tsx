@@ -1,15 +1,20 @@
 import { useEffect, useState, type RefObject } from 'react';
 import { dataClient } from '../../data/client';
+import { parseFilter } from '../../data/condition';
+import { facetOf, withFacet } from '../../data/conditionEdit';
 import { useConnection } from '../../data/connectionStore';
-import { facetOf, parseFilter, withFacet, type FilterKey } from '../../data/filter';
+import { LOG_COLUMNS, showColumn, useLogStore } from '../../data/logStore';
 import type { Facet, FacetsMessage, ViewMessage } from '../../data/messages';
 import { togglePause, usePlayhead } from '../../data/playhead';
 import { setUrlState, useUrlState } from '../../data/useUrlState';
 import { useT } from '../../shared/i18n/useT';
+import { localDateTime, clockTime } from '../../shared/lib/time';
 import { Button, IconButton } from '../../shared/ui/Button';
 import controls from '../../shared/ui/controls.module.css';
-import { Icon } from '../../shared/ui/Icon';
+import { EXPORT_FORMATS, exportLink } from './exportLink';
+import { FilterBox } from './FilterBox';
 import css from './log.module.css';
+import { Menu } from './Menu';
 
 interface FilterBarProps {
   inputRef: RefObject<HTMLInputElement | null>;
@@ -24,80 +29,47 @@ interface FilterBarProps {
 export function FilterBar({ inputRef, view, at, following, onFollow, onLeave }: FilterBarProps) {
   const t = useT();
   const { filter } = useUrlState();
-  const { errors } = parseFilter(filter);
+  const [facets, setFacets] = useState<FacetsMessage | null>(null);
+  const refresh = (): void => {
+    void dataClient().facets().then(setFacets);
+  };
+  const hasRows = view !== null && view.end > view.first;
+  useEffect(() => {
+    if (hasRows) refresh();
+  }, [hasRows]);
   const setFilter = (text: string): void => {
     setUrlState({ filter: text });
   };
   return (
     <div className={css['bar']}>
       <div className={css['controls']}>
-        <div className={css['filter']} data-invalid={errors.length > 0}>
-          <Icon name="search" />
-          <input
-            ref={inputRef}
-            type="text"
-            value={filter}
-            placeholder={t('log.filterPlaceholder')}
-            aria-label={t('log.filter')}
-            aria-invalid={errors.length > 0}
-            aria-describedby={errors.length > 0 ? 'filter-errors' : undefined}
-            spellCheck={false}
-            autoComplete="off"
-            onChange={(event) => {
-              setFilter(event.target.value);
-            }}
-            onKeyDown={(event) => {
-              if (event.nativeEvent.isComposing || (event.key !== 'Enter' && event.key !== 'Escape')) return;
-              event.preventDefault();
-              event.stopPropagation();
-              onLeave();
-            }}
-          />
-          {filter !== '' && (
-            <IconButton
-              icon="close"
-              look="quiet"
-              label={t('log.filterClear')}
-              onClick={() => {
-                setFilter('');
-                inputRef.current?.focus();
-              }}
-            />
-          )}
-        </div>
-        <Facets filter={filter} hasRows={view !== null && view.end > 0} onChange={setFilter} />
-        <Count view={view} filtered={parseFilter(filter).terms.length > 0} />
+        <FilterBox inputRef={inputRef} value={filter} facets={facets} onChange={setFilter} onFocus={refresh} onLeave={onLeave} />
+        <Facets filter={filter} facets={facets} onChange={setFilter} onRefresh={refresh} />
+        <Scope />
+        <Count view={view} />
         <Button icon={at === null ? 'pause' : 'play'} aria-pressed={at !== null} title="P" onClick={togglePause}>
           {at === null ? t('log.pause') : t('log.resume')}
         </Button>
         <Button icon="down" aria-pressed={following} title={t('log.followHint')} onClick={onFollow}>
           {t('log.follow')}
         </Button>
+        <ColumnsMenu />
+        <ExportMenu at={at} />
       </div>
-      {errors.length > 0 && (
-        <div id="filter-errors" role="alert" className={css['filterErrors']}>
-          {errors.map((error) => (
-            <p key={error.start}>
-              <code className={css['pointer']}>
-                {filter.slice(0, error.start)}
-                <mark>{filter.slice(error.start, error.end)}</mark>
-                {filter.slice(error.end)}
-              </code>
-              {t(`log.error.${error.problem}`, { token: error.token })}
-            </p>
-          ))}
-        </div>
-      )}
     </div>
   );
 }
 
-function Count({ view, filtered }: { view: ViewMessage | null; filtered: boolean }) {
+function Count({ view }: { view: ViewMessage | null }) {
   const t = useT();
   const at = usePlayhead();
+  const { filter, range } = useUrlState();
   const held = useConnection((status) => status.held);
   if (view === null) return null;
   const n = Math.max(0, view.end - view.first - view.gaps);
+  const isFiltered = parseFilter(filter).kind !== 'all' || range !== null;
+  const heldText = isFiltered ? t('log.countOf', { n, total: held }) : t('log.count', { n });
+  const serverText = view.isExact ? t('log.countServer', { n, total: view.total }) : t('log.countAtLeast', { n });
   return (
     <div className={css['count']} data-testid="result-count">
       {at !== null && (
@@ -106,8 +78,65 @@ function Count({ view, filtered }: { view: ViewMessage | null; filtered: boolean
           {view.pending > 0 && ` · ${t('log.pending', { n: view.pending })}`}
         </span>
       )}
-      <span>{filtered ? t('log.countOf', { n, total: held }) : t('log.count', { n })}</span>
+      <span>{view.isServers ? serverText : heldText}</span>
     </div>
+  );
+}
+
+/** The run and the time range that the log narrows to, each with a way out. */
+function Scope() {
+  const t = useT();
+  const { run, range } = useUrlState();
+  return (
+    <>
+      {run !== null && (
+        <span className={css['chip']}>
+          {t('log.run', { seq: String(run) })}
+          <IconButton icon="close" look="quiet" label={t('log.runClear')} onClick={() => { setUrlState({ run: null }); }} />
+        </span>
+      )}
+      {range !== null && (
+        <span className={css['chip']} title={`${localDateTime(range.fromUs)} – ${localDateTime(range.toUs)}`}>
+          {t('log.range', { from: clockTime(range.fromUs), to: clockTime(range.toUs) })}
+          <IconButton icon="close" look="quiet" label={t('log.rangeClear')} onClick={() => { setUrlState({ range: null }); }} />
+        </span>
+      )}
+    </>
+  );
+}
+
+function ColumnsMenu() {
+  const t = useT();
+  const hidden = useLogStore((store) => store.hidden);
+  return (
+    <Menu label={t('log.columns')}>
+      {LOG_COLUMNS.filter((column) => column !== 'seq').map((column) => (
+        <label key={column}>
+          <input
+            type="checkbox"
+            checked={!hidden.includes(column)}
+            onChange={(event) => {
+              showColumn(column, event.target.checked);
+            }}
+          />
+          {t(`log.col.${column}`)}
+        </label>
+      ))}
+    </Menu>
+  );
+}
+
+function ExportMenu({ at }: { at: number | null }) {
+  const t = useT();
+  const url = useUrlState();
+  return (
+    <Menu label={t('log.export')}>
+      {EXPORT_FORMATS.map((format) => (
+        <a key={format} href={exportLink(url, at, format)} download>
+          {t(`log.export.${format}`)}
+        </a>
+      ))}
+    </Menu>
   );
 }
 
@@ -117,20 +146,13 @@ const FACETS = [
   ['session', 'sessions'],
 ] as const;
 
-function Facets({ filter, hasRows, onChange }: { filter: string; hasRows: boolean; onChange: (filter: string) => void }) {
+function Facets({ filter, facets, onChange, onRefresh }: { filter: string; facets: FacetsMessage | null; onChange: (filter: string) => void; onRefresh: () => void }) {
   const t = useT();
-  const [facets, setFacets] = useState<FacetsMessage | null>(null);
-  const refresh = (): void => {
-    void dataClient().facets().then(setFacets);
-  };
-  useEffect(() => {
-    if (hasRows) refresh();
-  }, [hasRows]);
-  const onlyErrors = facetOf(filter, 'error') !== null;
+  const onlyErrors = facetOf(filter, 'outcome') === 'error';
   return (
     // The lists are renewed before one can be opened: an open list doesn't change.
     // eslint-disable-next-line jsx-a11y/no-static-element-interactions
-    <div className={css['facets']} onPointerEnter={refresh} onFocus={(event) => { if (!event.currentTarget.contains(event.relatedTarget)) refresh(); }}>
+    <div className={css['facets']} onPointerEnter={onRefresh} onFocus={(event) => { if (!event.currentTarget.contains(event.relatedTarget)) onRefresh(); }}>
       {FACETS.map(([key, list]) => (
         <FacetSelect
           key={key}
@@ -146,7 +168,7 @@ function Facets({ filter, hasRows, onChange }: { filter: string; hasRows: boolea
         icon="error"
         aria-pressed={onlyErrors}
         onClick={() => {
-          onChange(withFacet(filter, 'error', onlyErrors ? null : 'error'));
+          onChange(withFacet(filter, 'outcome', onlyErrors ? null : 'error'));
         }}
       >
         {t('log.errorsOnly')}
@@ -155,7 +177,7 @@ function Facets({ filter, hasRows, onChange }: { filter: string; hasRows: boolea
   );
 }
 
-function FacetSelect({ facet, value, options, onChange }: { facet: FilterKey & ('type' | 'node' | 'session'); value: string | null; options: Facet[]; onChange: (value: string | null) => void }) {
+function FacetSelect({ facet, value, options, onChange }: { facet: 'type' | 'node' | 'session'; value: string | null; options: Facet[]; onChange: (value: string | null) => void }) {
   const t = useT();
   const isListed = value === null || options.some((option) => option.value === value);
   return (

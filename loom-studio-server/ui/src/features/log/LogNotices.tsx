@@ -1,30 +1,61 @@
+import type { ReactNode } from 'react';
+import { dataClient } from '../../data/client';
+import { asCondition, parseFilter } from '../../data/condition';
 import { useConnection } from '../../data/connectionStore';
-import { parseFilter } from '../../data/filter';
 import type { ViewMessage } from '../../data/messages';
-import { useUrlState } from '../../data/useUrlState';
+import { setUrlState, useUrlState } from '../../data/useUrlState';
 import { useT } from '../../shared/i18n/useT';
+import { Button } from '../../shared/ui/Button';
 import css from './log.module.css';
 import { MAX_ROWS } from './logWindow';
 
-/** What the list leaves out, said plainly. */
+/** What the list leaves out, said plainly, with the way to it. */
 export function LogNotices({ view }: { view: ViewMessage | null }) {
   const t = useT();
-  const { filter } = useUrlState();
-  const heldFirst = useConnection((status) => status.heldFirstSeq);
-  const serverFirst = useConnection((status) => status.serverFirstSeq);
+  const { filter, run, range } = useUrlState();
+  const head = useConnection((status) => status.headSeq);
   if (view === null) return null;
-  const isTextFilter = parseFilter(filter).terms.some((term) => term.kind === 'text');
-  const texts: string[] = [];
-  if (serverFirst > 0 && heldFirst > serverFirst) {
-    texts.push(t('log.older', { from: String(serverFirst), to: String(heldFirst - 1) }));
+  const { older, problem, isLoading } = view;
+  const isFiltered = parseFilter(filter).kind !== 'all' || run !== null || range !== null;
+  const load = (
+    <Button look="link" disabled={isLoading} onClick={() => { dataClient().loadOlder(); }}>
+      {isLoading ? t('log.loading') : t('log.olderLoad')}
+    </Button>
+  );
+  const notices: [string, ReactNode][] = [];
+  if (problem !== null && problem.code !== 'invalid_condition') {
+    const again = (
+      <Button look="link" onClick={() => { dataClient().setFilter({ text: filter, run, range }); }}>
+        {t('log.retry')}
+      </Button>
+    );
+    notices.push([t('log.unreachable', { detail: problem.detail }), again]);
   }
-  if (view.end - view.first > MAX_ROWS) texts.push(t('log.capped', { n: MAX_ROWS }));
-  if (isTextFilter && view.previewsFrom > 0) texts.push(t('log.nonePreviews', { seq: String(view.previewsFrom) }));
-  if (texts.length === 0) return null;
+  if (problem?.code === 'invalid_condition') notices.push([t('log.notApplied'), null]);
+  if (view.isServers && view.looked > 0) notices.push([t('log.looked', { n: Math.min(view.looked, head), total: head }), older === null ? null : load]);
+  else if (view.isServers && older !== null) notices.push([t('log.olderMatches', { before: String(older.to + 1) }), load]);
+  if (!view.isServers && older !== null && older.to >= older.from) {
+    const key = isFiltered ? 'log.olderMatches' : 'log.older';
+    notices.push([t(key, { from: String(older.from), before: String(older.to + 1) }), load]);
+  }
+  if (view.loaded > 0) notices.push([t('log.olderLoaded', { n: view.loaded }), null]);
+  if (isLoading && !view.isServers && notices.length === 0) notices.push([t('log.asking'), null]);
+  if (view.end - view.first > MAX_ROWS) notices.push([t('log.capped', { n: MAX_ROWS }), null]);
+  if (view.previewsFrom > 0) {
+    const everywhere = (
+      <Button look="link" onClick={() => { setUrlState({ filter: asCondition(filter) }); }}>
+        {t('log.wordsEverywhere')}
+      </Button>
+    );
+    notices.push([t('log.nonePreviews', { seq: String(view.previewsFrom) }), everywhere]);
+  }
+  if (notices.length === 0) return null;
   return (
     <div role="note" className={css['notices']}>
-      {texts.map((text) => (
-        <p key={text}>{text}</p>
+      {notices.map(([text, action]) => (
+        <p key={text}>
+          {text} {action}
+        </p>
       ))}
     </div>
   );

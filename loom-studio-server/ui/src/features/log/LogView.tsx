@@ -1,5 +1,8 @@
-import { useCallback, useEffect, useRef, useState, useSyncExternalStore } from 'react';
+import { useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore } from 'react';
 import { dataClient } from '../../data/client';
+import { useConnection } from '../../data/connectionStore';
+import { pinnedOf, togglePin, useLogStore } from '../../data/logStore';
+import { Outcome } from '../../data/outcome';
 import { togglePause, usePlayhead } from '../../data/playhead';
 import { select } from '../../data/selection';
 import { wantsFilterFocus } from '../../data/signals';
@@ -11,20 +14,46 @@ import { FilterBar } from './FilterBar';
 import { logKey } from './logKeys';
 import { LogGrid, type LogGridHandle } from './LogGrid';
 import { LogNotices } from './LogNotices';
+import { PinnedRows } from './PinnedRows';
 
 /** Elements with their own use for arrows, Enter and Space. The grid is not one of them. */
-const CONTROLS = 'button, a, select, [role="tree"], [role="separator"], [role="option"], summary';
+const CONTROLS = 'button, a, select, input, label, [role="tree"], [role="separator"], [role="option"], summary';
 
 export default function LogView() {
   const t = useT();
   const client = dataClient();
   const view = useSyncExternalStore(client.view.subscribe, client.view.get);
-  const { seq: openSeq } = useUrlState();
+  const { seq: openSeq, filter, run, range } = useUrlState();
+  const epoch = useConnection((status) => status.epoch);
+  const pins = useLogStore((store) => pinnedOf(store, epoch));
+  const pinned = useMemo(() => new Set(pins.map(({ seq }) => seq)), [pins]);
   const at = usePlayhead();
   const [cursor, setCursor] = useState(openSeq);
   const [following, setFollowing] = useState(true);
   const grid = useRef<LogGridHandle>(null);
   const filterInput = useRef<HTMLInputElement>(null);
+
+  const [fromUs, toUs] = [range?.fromUs, range?.toUs];
+  useEffect(() => {
+    client.setFilter({ text: filter, run, range: fromUs === undefined || toUs === undefined ? null : { fromUs, toUs } });
+  }, [client, filter, run, fromUs, toUs]);
+  // Where no log is on screen, nobody waits for the server's answer.
+  useEffect(() => () => { client.setFilter({ text: '', run: null, range: null }); }, [client]);
+
+  const pin = (seq: number): void => {
+    const now = client.view.get();
+    const at = now?.seq.indexOf(seq) ?? -1;
+    const known = pins.find((event) => event.seq === seq);
+    if (epoch === null || (known === undefined && (now === null || at < 0 || now.outcome[at] === Outcome.Gap))) return;
+    togglePin(epoch, known ?? {
+      seq,
+      timeUs: now?.timeUs[at] ?? 0,
+      kind: now?.kind[at] ?? '',
+      source: now?.source[at] ?? '',
+      target: now?.target[at] ?? '',
+      outcome: now?.outcome[at] ?? Outcome.None,
+    });
+  };
 
   // Back, Forward and links between events move the cursor too.
   useEffect(() => {
@@ -95,6 +124,9 @@ export default function LogView() {
       case 'follow':
         setFollowing(true);
         break;
+      case 'pin':
+        if (cursor !== null) pin(cursor);
+        break;
     }
   });
 
@@ -119,6 +151,7 @@ export default function LogView() {
         onLeave={() => grid.current?.focus()}
       />
       <LogNotices view={view} />
+      {epoch !== null && <PinnedRows epoch={epoch} events={pins} cursor={cursor} onOpen={open} />}
       <LogGrid
         ref={grid}
         view={view}
@@ -127,6 +160,8 @@ export default function LogView() {
         following={following}
         onFollowing={setFollowing}
         onOpen={open}
+        pinned={pinned}
+        onPin={pin}
       />
     </>
   );

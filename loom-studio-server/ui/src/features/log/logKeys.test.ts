@@ -21,6 +21,7 @@ describe('logKey', () => {
     
     [' ', { do: 'pause' }],
     ['f', { do: 'follow' }],
+    ['m', { do: 'pin' }],
     ['x', null],
   ])('%j on the rows', (key, action) => {
     expect(logKey(press(key), GRID)).toEqual(action);

@@ -1,6 +1,6 @@
 export type LogAction =
   | { do: 'move'; delta: number }
-  | { do: 'open' | 'close' | 'filter' | 'pause' | 'follow' };
+  | { do: 'open' | 'close' | 'filter' | 'pause' | 'follow' | 'pin' };
 
 export interface KeyPress {
   key: string;
@@ -33,6 +33,8 @@ export function logKey(press: KeyPress, place: KeyPlace): LogAction | null {
       return { do: 'filter' };
     case 'f':
       return { do: 'follow' };
+    case 'm':
+      return { do: 'pin' };
   }
   if (place.control) return null;
   switch (press.key) {

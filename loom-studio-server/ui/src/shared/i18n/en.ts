@@ -1,4 +1,5 @@
 import * as header from './areas/header';
+import * as log from './areas/log';
 import * as memory from './areas/memory';
 import * as performance from './areas/performance';
 import * as replay from './areas/replay';
@@ -10,6 +11,7 @@ import * as workbench from './areas/workbench';
 /** Every string of the page, those of an area in a file of its own. The keys of this dictionary are the keys of all others. */
 export const en = {
   ...header.en,
+  ...log.en,
   ...memory.en,
   ...performance.en,
   ...replay.en,
@@ -104,7 +106,6 @@ export const en = {
   'shortcut.treeMove': 'Move, open and close',
   'shortcut.treeCopy': 'Copy the value; with Shift, its path',
   'log.filter': 'Filter events',
-  'log.filterPlaceholder': 'Filter: text, type:agent.*, node:crew/master, session:…, error',
   'log.filterClear': 'Clear the filter',
   'log.facet.type': 'Type',
   'log.facet.node': 'Node',
@@ -112,7 +113,6 @@ export const en = {
   'log.facet.all': 'All',
   'log.errorsOnly': 'Errors only',
   'log.count': '{n} {n|event|events}',
-  'log.countOf': '{n} of {total} {total|event|events}',
   'log.pause': 'Pause',
   'log.resume': 'Resume',
   'log.pausedAt': 'Paused at #{seq}',
@@ -129,15 +129,10 @@ export const en = {
   'log.col.preview': 'Data',
   'log.none': 'No event matches the filter.',
   'log.nonePreviews': 'Free text looks into the data of the newest events only, from #{seq} on.',
-  'log.older': 'Older events, #{from}–#{to}, are on the server and not loaded here.',
   'log.capped': 'Showing the newest {n} matches. Narrow the filter to see the others.',
   'log.gap.lagging': '{n} records left out because this page fell behind (#{from}–#{to})',
   'log.gap.retention': '{n} records deleted by retention before they could be sent (#{from}–#{to})',
   'log.gap.other': '{n} records not sent (#{from}–#{to})',
-  'log.error.unknown_key': '“{token}”: unknown key. Known: type, node, from, to, session. Quote text that holds a colon.',
-  'log.error.empty_value': '“{token}”: a value is missing.',
-  'log.error.misplaced_star': '“{token}”: a star may stand at the end (prefix) or at both ends (contains).',
-  'log.error.open_quote': '“{token}”: the closing quote is missing.',
   'outcome.ok': 'ok',
   'outcome.error': 'error',
   'outcome.none': 'not a reply',

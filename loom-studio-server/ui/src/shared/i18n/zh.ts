@@ -1,4 +1,5 @@
 import * as header from './areas/header';
+import * as log from './areas/log';
 import * as memory from './areas/memory';
 import * as performance from './areas/performance';
 import * as replay from './areas/replay';
@@ -10,6 +11,7 @@ import type { Dictionary } from './en';
 
 export const zh: Dictionary = {
   ...header.zh,
+  ...log.zh,
   ...memory.zh,
   ...performance.zh,
   ...replay.zh,
@@ -104,7 +106,6 @@ export const zh: Dictionary = {
   'shortcut.treeMove': '移动、展开与折叠',
   'shortcut.treeCopy': '复制值；按住 Shift 复制路径',
   'log.filter': '筛选事件',
-  'log.filterPlaceholder': '筛选：文本、type:agent.*、node:crew/master、session:…、error',
   'log.filterClear': '清除筛选',
   'log.facet.type': '类型',
   'log.facet.node': '节点',
@@ -112,7 +113,6 @@ export const zh: Dictionary = {
   'log.facet.all': '全部',
   'log.errorsOnly': '只看错误',
   'log.count': '{n} 个事件',
-  'log.countOf': '{n} / {total} 个事件',
   'log.pause': '暂停',
   'log.resume': '继续',
   'log.pausedAt': '已暂停于 #{seq}',
@@ -129,15 +129,10 @@ export const zh: Dictionary = {
   'log.col.preview': '数据',
   'log.none': '没有符合筛选条件的事件。',
   'log.nonePreviews': '文本筛选只查看最新事件的数据，从 #{seq} 开始。',
-  'log.older': '更早的事件 #{from}–#{to} 在服务器上，未在此加载。',
   'log.capped': '仅显示最新的 {n} 个匹配项。缩小筛选范围可查看其余部分。',
   'log.gap.lagging': '因本页跟不上而略过 {n} 条记录（#{from}–#{to}）',
   'log.gap.retention': '{n} 条记录在发送前已按保留策略删除（#{from}–#{to}）',
   'log.gap.other': '{n} 条记录未发送（#{from}–#{to}）',
-  'log.error.unknown_key': '“{token}”：未知的键。可用：type、node、from、to、session。含冒号的文本请加引号。',
-  'log.error.empty_value': '“{token}”：缺少值。',
-  'log.error.misplaced_star': '“{token}”：星号只能在末尾（前缀）或两端（包含）。',
-  'log.error.open_quote': '“{token}”：缺少右引号。',
   'outcome.ok': '成功',
   'outcome.error': '错误',
   'outcome.none': '非应答',
