@@ -158,7 +158,7 @@ describe('the log', () => {
     await page.keyboard.press('Enter');
     await eventually(() => filter.inputValue(), 'from = ');
     await page.keyboard.type('search');
-    await eventually(() => options.allInnerTexts(), ['/node/tool/search\n4 held']);
+    await eventually(() => options.allInnerTexts(), ['/node/tool/search\n8 held']);
     await page.keyboard.press('ArrowDown');
     expect(await filter.getAttribute('aria-activedescendant')).toBe(await options.first().getAttribute('id'));
     await page.keyboard.press('Enter');

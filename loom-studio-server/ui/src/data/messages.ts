@@ -61,7 +61,9 @@ export interface WindowFacts {
   isServers: boolean;
   /** An answer of the server is on its way. */
   isLoading: boolean;
-  /** Why the server didn't answer. What is shown is what was before. */
+  /** The filter is the one asked for; if not, what is shown is what was before. */
+  isApplied: boolean;
+  /** Why the server didn't answer. */
   problem: { code: string; detail: string; position: number | null } | null;
   /** Events before the first row that the server has and that can be loaded. */
   older: { from: number; to: number } | null;

@@ -95,10 +95,21 @@ describe('the log', () => {
     refuse({ code: 'invalid_condition', detail: 'x', position: 6 });
     await filter('type = ');
     expect(seqs()).toEqual(range(1, 19, 2));
-    expect(all().problem).toEqual({ code: 'invalid_condition', detail: 'x', position: 6 });
+    expect(all()).toMatchObject({ isApplied: false, problem: { code: 'invalid_condition', detail: 'x', position: 6 } });
     refuse(null);
     await filter('seq < 3');
-    expect([seqs(), all().problem]).toEqual([[1, 2], null]);
+    expect([seqs(), all().problem, all().isApplied]).toEqual([[1, 2], null, true]);
+  });
+
+  it('takes words for the beginning of a condition until they have stood a while', async () => {
+    const { log, filter, refuse, seqs } = setUp();
+    log.setFilter({ text: 'odd', run: null, range: null });
+    expect(seqs()).toHaveLength(20);
+    await filter('odd');
+    expect(seqs()).toEqual(range(1, 19, 2));
+    refuse({ code: 'invalid_condition', detail: 'x', position: 5 });
+    await filter('odd = ');
+    expect(seqs()).toHaveLength(20);
   });
 
   it('asks for older pages, names its rows as before, and takes in what comes', async () => {

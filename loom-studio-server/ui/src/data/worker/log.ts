@@ -64,6 +64,7 @@ export class Log {
   }
 
   setFilter(wanted: LogFilter): void {
+    const before = this.#filter.kind;
     this.#wanted = wanted;
     this.#filter = parseFilter(wanted.text);
     this.#dropPatches();
@@ -72,10 +73,18 @@ export class Log {
     this.#problem = null;
     this.#isAsking = false;
     if (this.#filter.kind !== 'server' && wanted.run === null) {
-      this.#setAnswer(null);
-      this.#view.setMatcher(compileFilter(this.#columns, this.#filter, wanted.range));
+      const apply = (): void => {
+        this.#setAnswer(null);
+        this.#view.setMatcher(compileFilter(this.#columns, this.#filter, wanted.range));
+        this.#ports.changed();
+      };
+      // A word may be the beginning of a condition.
+      if (this.#filter.kind === 'words' && before !== 'words') this.#cancel = this.#ports.later(apply, SETTLED_MS);
+      else apply();
       return;
     }
+    // The words that became a condition were none.
+    if (before === 'words') this.#view.setMatcher(compileFilter(this.#columns, { kind: 'all' }, wanted.range));
     this.#isAsking = true;
     // What was shown before stands until the answer is there: half a condition is no filter.
     this.#cancel = this.#ports.later(() => {
@@ -191,6 +200,7 @@ export class Log {
     const hasOlder = answer !== null ? answer.hasMore : (this.#older?.hasMore ?? (heldFirst > firstSeq && firstSeq > 0));
     return {
       isServers: answer !== null,
+      isApplied: !this.#isAsking && this.#problem === null,
       isLoading,
       problem,
       older: hasOlder ? { from: firstSeq, to: (pages?.oldest ?? heldFirst) - 1 } : null,

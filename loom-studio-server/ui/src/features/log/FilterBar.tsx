@@ -109,7 +109,7 @@ function ColumnsMenu() {
   const t = useT();
   const hidden = useLogStore((store) => store.hidden);
   return (
-    <Menu label={t('log.columns')}>
+    <Menu label={t('log.columns')} icon="table">
       {LOG_COLUMNS.filter((column) => column !== 'seq').map((column) => (
         <label key={column}>
           <input

@@ -73,85 +73,87 @@ export function FilterBox({ inputRef, value, facets, onChange, onFocus, onLeave 
   };
 
   return (
-    <div className={css['box']}>
-      <div className={css['field']} data-invalid={isWrong}>
-        <Icon name="search" />
-        <input
-          ref={inputRef}
-          type="text"
-          role="combobox"
-          value={value}
-          placeholder={t('log.filterPlaceholder')}
-          aria-label={t('log.filter')}
-          aria-autocomplete="list"
-          aria-expanded={isShown}
-          aria-controls={`${id}-list`}
-          aria-activedescendant={chosen >= 0 ? `${id}-${String(chosen)}` : undefined}
-          aria-invalid={isWrong}
-          aria-describedby={isWrong ? `${id}-error` : undefined}
-          spellCheck={false}
-          autoComplete="off"
-          autoCapitalize="off"
-          onChange={(event) => {
-            setCursor(event.target.selectionStart ?? event.target.value.length);
-            setActive(-1);
-            setOpen(true);
-            onChange(event.target.value);
-          }}
-          onSelect={(event) => {
-            setCursor(event.currentTarget.selectionStart ?? 0);
-          }}
-          onFocus={() => {
-            setFocus(true);
-            onFocus();
-          }}
-          onBlur={() => {
-            setFocus(false);
-            setOpen(false);
-          }}
-          onKeyDown={onKeyDown}
-        />
-        {value !== '' && (
-          <IconButton
-            icon="close"
-            look="quiet"
-            label={t('log.filterClear')}
-            onClick={() => {
-              onChange('');
-              inputRef.current?.focus();
+    <>
+      <div className={css['box']}>
+        <div className={css['field']} data-invalid={isWrong}>
+          <Icon name="search" />
+          <input
+            ref={inputRef}
+            type="text"
+            role="combobox"
+            value={value}
+            placeholder={t('log.filterPlaceholder')}
+            aria-label={t('log.filter')}
+            aria-autocomplete="list"
+            aria-expanded={isShown}
+            aria-controls={`${id}-list`}
+            aria-activedescendant={chosen >= 0 ? `${id}-${String(chosen)}` : undefined}
+            aria-invalid={isWrong}
+            aria-describedby={isWrong ? `${id}-error` : undefined}
+            spellCheck={false}
+            autoComplete="off"
+            autoCapitalize="off"
+            onChange={(event) => {
+              setCursor(event.target.selectionStart ?? event.target.value.length);
+              setActive(-1);
+              setOpen(true);
+              onChange(event.target.value);
             }}
+            onSelect={(event) => {
+              setCursor(event.currentTarget.selectionStart ?? 0);
+            }}
+            onFocus={() => {
+              setFocus(true);
+              onFocus();
+            }}
+            onBlur={() => {
+              setFocus(false);
+              setOpen(false);
+            }}
+            onKeyDown={onKeyDown}
           />
-        )}
-      </div>
-      <div id={`${id}-list`} role="listbox" aria-label={t('log.suggestions')} className={css['list']} hidden={!isShown}>
-        {isShown &&
-          candidates.map((candidate, index) => (
-            // The input has the focus and handles the keys.
-            // eslint-disable-next-line jsx-a11y/click-events-have-key-events
-            <div
-              key={candidate.text}
-              ref={(element) => {
-                if (index === chosen) element?.scrollIntoView({ block: 'nearest' });
-              }}
-              id={`${id}-${String(index)}`}
-              role="option"
-              aria-selected={index === chosen}
-              tabIndex={-1}
-              onMouseDown={(event) => {
-                // The focus stays in the input.
-                event.preventDefault();
-              }}
+          {value !== '' && (
+            <IconButton
+              icon="close"
+              look="quiet"
+              label={t('log.filterClear')}
               onClick={() => {
-                take(candidate);
+                onChange('');
+                inputRef.current?.focus();
               }}
-            >
-              <code>{candidate.text}</code>
-              <CandidateNote candidate={candidate} />
-            </div>
-          ))}
+            />
+          )}
+        </div>
+        <div id={`${id}-list`} role="listbox" aria-label={t('log.suggestions')} className={css['list']} hidden={!isShown}>
+          {isShown &&
+            candidates.map((candidate, index) => (
+              // The input has the focus and handles the keys.
+              // eslint-disable-next-line jsx-a11y/click-events-have-key-events
+              <div
+                key={candidate.text}
+                ref={(element) => {
+                  if (index === chosen) element?.scrollIntoView({ block: 'nearest' });
+                }}
+                id={`${id}-${String(index)}`}
+                role="option"
+                aria-selected={index === chosen}
+                tabIndex={-1}
+                onMouseDown={(event) => {
+                  // The focus stays in the input.
+                  event.preventDefault();
+                }}
+                onClick={() => {
+                  take(candidate);
+                }}
+              >
+                <code>{candidate.text}</code>
+                <CandidateNote candidate={candidate} />
+              </div>
+            ))}
+        </div>
       </div>
       {isWrong && <ErrorMark id={`${id}-error`} text={value} error={error} />}
-    </div>
+    </>
   );
 }
 
@@ -177,7 +179,7 @@ function ErrorMark({ id, text, error: { position, end, message, expected } }: { 
       </code>
       <p>
         {t('log.error.at', { n: position + 1 })} {isEnglish && message}
-        {expected.length > 0 && ` ${isEnglish ? '· ' : ''}${t('log.error.expected', { words: expected.slice(0, 12).join(', ') })}`}
+        {expected.length > 0 && !(isEnglish && expected.every((word) => message.includes(word))) && ` ${isEnglish ? '· ' : ''}${t('log.error.expected', { words: expected.slice(0, 12).join(', ') })}`}
       </p>
     </div>
   );

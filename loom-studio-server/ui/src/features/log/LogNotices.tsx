@@ -25,13 +25,13 @@ export function LogNotices({ view }: { view: ViewMessage | null }) {
   const notices: [string, ReactNode][] = [];
   if (problem !== null && problem.code !== 'invalid_condition') {
     const again = (
-      <Button look="link" onClick={() => { dataClient().setFilter({ text: filter, run, range }); }}>
+      <Button look="link" onClick={() => { if (view.isApplied) dataClient().loadOlder(); else dataClient().setFilter({ text: filter, run, range }); }}>
         {t('log.retry')}
       </Button>
     );
-    notices.push([t('log.unreachable', { detail: problem.detail }), again]);
+    notices.push([t(problem.code === 'unreachable' ? 'log.unreachable' : 'notice.serverError', { detail: problem.detail }), again]);
   }
-  if (problem?.code === 'invalid_condition') notices.push([t('log.notApplied'), null]);
+  if (problem !== null && !view.isApplied) notices.push([t('log.notApplied'), null]);
   if (view.isServers && view.looked > 0) notices.push([t('log.looked', { n: Math.min(view.looked, head), total: head }), older === null ? null : load]);
   else if (view.isServers && older !== null) notices.push([t('log.olderMatches', { before: String(older.to + 1) }), load]);
   if (!view.isServers && older !== null && older.to >= older.from) {

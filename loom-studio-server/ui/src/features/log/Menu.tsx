@@ -1,10 +1,10 @@
 import { useRef, type ReactNode } from 'react';
-import { Icon } from '../../shared/ui/Icon';
+import { Icon, type IconName } from '../../shared/ui/Icon';
 import controls from '../../shared/ui/controls.module.css';
 import css from './menu.module.css';
 
 /** A button that unfolds a few controls. It folds when the focus leaves it, and with Escape. */
-export function Menu({ label, children }: { label: string; children: ReactNode }) {
+export function Menu({ label, icon, children }: { label: string; icon?: IconName; children: ReactNode }) {
   const details = useRef<HTMLDetailsElement>(null);
   const fold = (): void => {
     if (details.current !== null) details.current.open = false;
@@ -26,8 +26,9 @@ export function Menu({ label, children }: { label: string; children: ReactNode }
         details.current.querySelector('summary')?.focus();
       }}
     >
-      <summary className={`${controls['button'] ?? ''} ${css['summary'] ?? ''}`}>
-        {label}
+      <summary className={`${controls['button'] ?? ''} ${css['summary'] ?? ''}`} title={label}>
+        {icon === undefined ? label : <Icon name={icon} />}
+        {icon !== undefined && <span className="visually-hidden">{label}</span>}
         <Icon name="chevron" size={10} />
       </summary>
       {/* A click between the controls must not take the focus out of the menu. */}
