@@ -15,6 +15,7 @@ import { Navigation } from './Navigation';
 import { Notices } from './Notices';
 import { Palette } from './Palette';
 import { Settings } from './Settings';
+import { SampleNotice } from './Sample';
 import { Shortcuts } from './Shortcuts';
 import { Workbench } from './Workbench';
 
@@ -67,6 +68,7 @@ export function App() {
       <Navigation view={view} />
       <main id="main" ref={main} tabIndex={-1} className={css['main']}>
         <Notices />
+        <SampleNotice />
         <div className={css['view']}>{hasEvents ? <Workbench /> : <EmptyState view={view} />}</div>
         {hasEvents && <ReplayBar />}
       </main>

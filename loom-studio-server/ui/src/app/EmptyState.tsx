@@ -3,6 +3,7 @@ import type { ViewName } from '../data/urlState';
 import { useT } from '../shared/i18n/useT';
 import { CopyButton } from '../shared/ui/CopyButton';
 import css from './emptyState.module.css';
+import { SampleOffer } from './Sample';
 
 export const RUN_COMMAND = 'LOOM_STUDIO_ENABLED=true python your_app.py';
 
@@ -23,6 +24,7 @@ export function EmptyState({ view }: { view: ViewName }) {
           <Command text={RUN_COMMAND} />
           <p>{t('empty.address')}</p>
           <Command text={runCommandWithAddress(window.location)} />
+          <SampleOffer />
         </>
       ) : (
         <p>{t('empty.connectingText')}</p>

@@ -4,6 +4,7 @@ import * as memory from './areas/memory';
 import * as performance from './areas/performance';
 import * as replay from './areas/replay';
 import * as runs from './areas/runs';
+import * as sample from './areas/sample';
 import * as timeline from './areas/timeline';
 import * as topology from './areas/topology';
 import * as workbench from './areas/workbench';
@@ -16,6 +17,7 @@ export const en = {
   ...performance.en,
   ...replay.en,
   ...runs.en,
+  ...sample.en,
   ...timeline.en,
   ...topology.en,
   ...workbench.en,

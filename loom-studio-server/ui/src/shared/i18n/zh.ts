@@ -4,6 +4,7 @@ import * as memory from './areas/memory';
 import * as performance from './areas/performance';
 import * as replay from './areas/replay';
 import * as runs from './areas/runs';
+import * as sample from './areas/sample';
 import * as timeline from './areas/timeline';
 import * as topology from './areas/topology';
 import * as workbench from './areas/workbench';
@@ -16,6 +17,7 @@ export const zh: Dictionary = {
   ...performance.zh,
   ...replay.zh,
   ...runs.zh,
+  ...sample.zh,
   ...timeline.zh,
   ...topology.zh,
   ...workbench.zh,
