@@ -73,8 +73,8 @@ export class Producer {
     this.#socket = socket;
   }
 
-  static async connect(server: Server): Promise<Producer> {
-    const socket = new WebSocket(`ws://127.0.0.1:${String(server.port)}/ws/ingest`);
+  static async connect(server: Server, workspace = 'default'): Promise<Producer> {
+    const socket = new WebSocket(`ws://127.0.0.1:${String(server.port)}/ws/ingest?workspace=${workspace}`);
     await new Promise((resolve, reject) => {
       socket.once('open', resolve);
       socket.once('error', reject);
@@ -97,4 +97,10 @@ export class Producer {
   close(): void {
     this.#socket.close();
   }
+}
+
+/** Stores exported lines in a workspace, durably. */
+export async function importLines(server: Server, lines: string, workspace: string): Promise<void> {
+  const response = await fetch(`${server.url}api/import?workspace=${workspace}`, { method: 'POST', body: lines });
+  if (!response.ok) throw new Error(await response.text());
 }

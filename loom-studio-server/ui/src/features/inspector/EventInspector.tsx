@@ -1,5 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { ApiError, fetchEvent } from '../../data/api';
+import { movePlayhead } from '../../data/playhead';
 import type { EventDetail, EventLink, Observation } from '../../data/types';
 import { select } from '../../data/selection';
 import { useT, type Translate } from '../../shared/i18n/useT';
@@ -32,6 +33,15 @@ export function EventInspector({ seq, onClose }: { seq: number; onClose: () => v
       <header className={css['head']}>
         <h2>{t('inspector.title', { seq: String(seq) })}</h2>
         {data !== undefined && <CopyButton look="quiet" text={valueText(data.event)} label={t('inspector.copyEvent')} />}
+        <Button
+          look="quiet"
+          title={t('replay.moveHereHint')}
+          onClick={() => {
+            movePlayhead(seq);
+          }}
+        >
+          {t('replay.moveHere')}
+        </Button>
         <IconButton icon="close" look="quiet" label={t('close')} onClick={onClose} />
       </header>
       <div className={css['body']}>
