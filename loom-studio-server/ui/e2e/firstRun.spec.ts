@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { liveBench } from './harness';
+import { eventually, liveBench } from './harness';
+import { recording } from './recording';
 
 const bench = liveBench();
 
@@ -18,3 +19,21 @@ describe('the empty page', () => {
   });
 });
 
+
+describe('the recorded run', () => {
+  it('is explored apart from what the user’s applications send, and left again', async () => {
+    await bench.open('', 0);
+    await bench.page.getByRole('button', { name: 'Explore a recorded run' }).click();
+    await eventually(bench.eventCount, `${String(recording().events.length)} events`);
+    const notice = bench.page.getByRole('note').filter({ hasText: 'recorded run of a support desk' });
+    expect(new URL(bench.page.url()).searchParams.get('workspace')).toBe('sample');
+    await bench.page.getByRole('link', { name: 'Runs', exact: true }).click();
+    await eventually(() => bench.page.getByTestId('run-count').innerText(), '18 runs');
+    await notice.getByRole('button', { name: 'Back to your events' }).click();
+    await bench.page.getByRole('heading', { name: 'Waiting for the first event' }).waitFor();
+    expect(await notice.count()).toBe(0);
+    // Once more, and nothing is there twice.
+    await bench.page.getByRole('button', { name: 'Explore a recorded run' }).click();
+    await eventually(bench.eventCount, `${String(recording().events.length)} events`);
+  });
+});

@@ -37,11 +37,11 @@ export interface Bottleneck {
 }
 
 export interface Metrics {
-  tokens: { by_node: (Tokens & { node: string })[]; by_model: (Tokens & { model: string })[]; total: Tokens | null };
+  tokens: { by_node: (Tokens & { node: string })[]; by_model: (Tokens & { model: string | null })[]; total: Tokens | null };
   response_times: {
     by_node: { node: string; count: number; latency_ms: Latency | null }[];
     by_type: { type: string; count: number; latency_ms: Latency | null }[];
-    by_model: { model: string; count: number; latency_ms: Latency | null }[];
+    by_model: { model: string | null; count: number; latency_ms: Latency | null }[];
   };
   throughput: Throughput | null;
   error_rate: { overall: CallCounts; by_node: (CallCounts & { node: string })[] };

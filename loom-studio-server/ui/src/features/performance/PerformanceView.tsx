@@ -147,8 +147,8 @@ export default function PerformanceView() {
                 label={`${t('performance.latency')} ${t('performance.byModel')}`}
                 columns={['model', 'count', 'p50', 'p95', 'p99'].map((name) => t(`performance.col.${name as 'model'}`))}
                 rows={data.response_times.by_model.map(({ model, count, latency_ms: latency }) => ({
-                  key: model,
-                  first: { label: model },
+                  key: model ?? '',
+                  first: { label: model ?? t('performance.notReported') },
                   cells: [number(count), ms(latency?.p50), ms(latency?.p95), ms(latency?.p99)],
                 }))}
               />
@@ -160,7 +160,8 @@ export default function PerformanceView() {
               <p className={css['muted']}>{t('performance.noTokens')}</p>
             ) : (
               (['node', 'model'] as const).map((by) => {
-                const items = by === 'node' ? data.tokens.by_node.map((item) => ({ ...item, name: item.node })) : data.tokens.by_model.map((item) => ({ ...item, name: item.model }));
+                const named = by === 'node' ? data.tokens.by_node.map((item) => ({ ...item, name: item.node })) : data.tokens.by_model.map((item) => ({ ...item, name: item.model ?? t('performance.notReported') }));
+                const items = named.sort((a, b) => (b.total ?? 0) - (a.total ?? 0));
                 const most = items.reduce((highest, { total }) => Math.max(highest, total ?? 0), 1);
                 return (
                   <FigureTable

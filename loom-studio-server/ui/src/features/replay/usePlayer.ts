@@ -85,6 +85,8 @@ export function usePlayer(at: number | null, speed: number): Player {
     setPlaying(true);
   }, []);
   const pause = useCallback(() => {
+    // Whoever moves the playhead by hand is told about that, not about how the last play ended.
+    setStopped(null);
     setPlaying(false);
   }, []);
   return { playing, play, pause, stopped };
