@@ -1,5 +1,6 @@
 import * as header from './areas/header';
 import * as log from './areas/log';
+import * as inspector from './areas/inspector';
 import * as memory from './areas/memory';
 import * as performance from './areas/performance';
 import * as replay from './areas/replay';
@@ -13,6 +14,7 @@ import * as workbench from './areas/workbench';
 export const en = {
   ...header.en,
   ...log.en,
+  ...inspector.en,
   ...memory.en,
   ...performance.en,
   ...replay.en,
@@ -170,7 +172,6 @@ export const en = {
   'tree.label': 'Event as a tree',
   'tree.show': 'show all {n} characters',
   'tree.hide': 'show less',
-  'tree.more': 'show {n} more',
   'tree.items': '{n} {n|item|items}',
   'tree.copyValue': 'Copy value',
   'tree.copyPath': 'Copy path',

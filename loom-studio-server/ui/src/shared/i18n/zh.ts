@@ -1,5 +1,6 @@
 import * as header from './areas/header';
 import * as log from './areas/log';
+import * as inspector from './areas/inspector';
 import * as memory from './areas/memory';
 import * as performance from './areas/performance';
 import * as replay from './areas/replay';
@@ -13,6 +14,7 @@ import type { Dictionary } from './en';
 export const zh: Dictionary = {
   ...header.zh,
   ...log.zh,
+  ...inspector.zh,
   ...memory.zh,
   ...performance.zh,
   ...replay.zh,
@@ -170,7 +172,6 @@ export const zh: Dictionary = {
   'tree.label': '事件树',
   'tree.show': '显示全部 {n} 个字符',
   'tree.hide': '收起',
-  'tree.more': '再显示 {n} 项',
   'tree.items': '{n} 项',
   'tree.copyValue': '复制值',
   'tree.copyPath': '复制路径',

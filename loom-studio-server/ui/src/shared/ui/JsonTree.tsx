@@ -1,11 +1,13 @@
-import { useMemo, useRef, useState, type KeyboardEvent } from 'react';
+import { useCallback, useDeferredValue, useId, useMemo, useRef, useState, type KeyboardEvent } from 'react';
 import { useT } from '../i18n/useT';
 import { copyText } from '../lib/clipboard';
-import { ExactNumber } from '../lib/exactJson';
-import { IconButton } from './Button';
-import { Icon } from './Icon';
-import { CHILDREN_STEP, jsonRows, LONG_STRING, treeKey, valueText, type JsonRow } from './jsonRows';
+import { diffJson } from './jsonDiff';
+import { diffRows, FOLD_SUFFIX, jsonRows, revealed, treeKey, valueText, type JsonRow, type OpenedRows } from './jsonRows';
+import { searchTree } from './jsonSearch';
 import css from './jsonTree.module.css';
+import { JsonTreeRow, type RowAction } from './JsonTreeRow';
+import { JsonTreeSearch } from './JsonTreeSearch';
+import { RowList, type RowListHandle } from './RowList';
 
 interface JsonTreeProps {
   value: unknown;
@@ -14,43 +16,83 @@ interface JsonTreeProps {
   openDepth?: number;
   /** The row that has the focus, by its JSON Pointer. */
   onRow?: (pointer: string) => void;
+  /** Shows what became of this value instead: one tree of both. */
+  compared?: { before: unknown };
+  /** Whether names and values can be searched. */
+  isSearchable?: boolean;
+  /** What else can be done with a row. */
+  rowActions?: readonly RowAction[];
+  /** Takes the height there is, instead of that of its rows. */
+  fills?: boolean;
 }
 
-/** A JSON value as a tree. What it shows is only ever text. */
-export function JsonTree({ value, label, openDepth = 2, onRow }: JsonTreeProps) {
+const NO_ACTIONS: readonly RowAction[] = [];
+
+/** A JSON value, or two compared, as a tree. What it shows is only ever text. Of many rows only those in sight are there. */
+export function JsonTree({ value, label, openDepth = 2, onRow, compared, isSearchable = false, rowActions = NO_ACTIONS, fills = false }: JsonTreeProps) {
   const t = useT();
-  const [toggled, setToggled] = useState<ReadonlySet<string>>(new Set());
-  const [shown, setShown] = useState<ReadonlyMap<string, number>>(new Map());
+  const prefix = useId();
+  const [opened, setOpened] = useState<OpenedRows>(new Map());
   const [unfolded, setUnfolded] = useState<ReadonlySet<string>>(new Set());
   const [focused, setFocused] = useState('');
-  const tree = useRef<HTMLDivElement>(null);
-  const rows = useMemo(() => jsonRows(value, { toggled, shown }, openDepth), [value, toggled, shown, openDepth]);
-  const focusable = rows.some((row) => row.id === focused) ? focused : (rows[0]?.id ?? '');
+  const [query, setQuery] = useState('');
+  const [current, setCurrent] = useState('');
+  const list = useRef<RowListHandle>(null);
+  const wanted = useDeferredValue(query);
+  const before = compared?.before;
+  const isCompared = compared !== undefined;
+  const diff = useMemo(() => (isCompared ? diffJson(before, value) : null), [isCompared, before, value]);
+  const visible = useCallback((which: OpenedRows) => (diff === null ? jsonRows(value, which, openDepth) : diffRows(diff, which)), [diff, value, openDepth]);
+  const rows = useMemo(() => visible(opened), [visible, opened]);
+  const matches = useMemo(() => searchTree(value, diff, wanted), [value, diff, wanted]);
+  const indexOf = useMemo(() => new Map(rows.map((row, index) => [row.id, index])), [rows]);
+  const focusable = indexOf.has(focused) ? focused : (rows[0]?.id ?? '');
+  const focusIndex = indexOf.get(focusable) ?? 0;
 
-  const flip = (set: ReadonlySet<string>, id: string): ReadonlySet<string> => {
-    const next = new Set(set);
+  const toggleText = (id: string): void => {
+    const next = new Set(unfolded);
     if (!next.delete(id)) next.add(id);
-    return next;
+    setUnfolded(next);
   };
   const activate = (row: JsonRow): void => {
     if (row.kind === 'more') {
-      const parent = String(row.value);
-      setShown(new Map(shown).set(parent, (shown.get(parent) ?? CHILDREN_STEP) + CHILDREN_STEP * 10));
-    } else if (row.kind === 'string') setUnfolded(flip(unfolded, row.id));
-    else if (row.size > 0) setToggled(flip(toggled, row.id));
+      const around = new Map(opened).set(String(row.value), true);
+      const inside = `${String(row.value).slice(0, -FOLD_SUFFIX.length)}/`;
+      // The focus goes to the first of the rows that come in its place.
+      const next = visible(around);
+      const index = next.findIndex(({ id, depth, position }) => depth === row.depth && position === row.position && id.startsWith(inside));
+      setOpened(around);
+      setFocused(next[index]?.id ?? '');
+      list.current?.reveal(index, true);
+    } else if (row.kind === 'string') toggleText(row.id);
+    else if (row.size > 0) setOpened(new Map(opened).set(row.id, !row.open));
   };
   const focusRow = (id: string): void => {
     setFocused(id);
-    const index = rows.findIndex((row) => row.id === id);
-    tree.current?.querySelectorAll<HTMLElement>('[role="treeitem"]')[index]?.focus();
+    list.current?.focus(indexOf.get(id) ?? 0);
+  };
+  const goToMatch = (step: 1 | -1): void => {
+    if (matches.length === 0) return;
+    const at = matches.indexOf(current);
+    const next = matches[at < 0 ? (step > 0 ? 0 : matches.length - 1) : (at + step + matches.length) % matches.length] ?? '';
+    const around = revealed(opened, next);
+    setCurrent(next);
+    setOpened(around);
+    setFocused(next);
+    // The rows that come to be when all around it is open say where it will stand.
+    const there = visible(around);
+    const index = there.findIndex(({ id }) => id === next);
+    if (there[index]?.kind === 'string') setUnfolded(new Set(unfolded).add(next));
+    list.current?.reveal(index, false);
+    onRow?.(next);
   };
   const onKeyDown = (event: KeyboardEvent): void => {
-    const row = rows.find(({ id }) => id === focusable);
+    const row = rows[focusIndex];
     if (event.ctrlKey || event.metaKey || event.altKey || row === undefined) return;
     if (event.key.toLowerCase() === 'c') {
       void copyText(event.shiftKey ? row.path : valueText(row.value));
     } else {
-      const move = treeKey(event.key, rows, focusable);
+      const move = treeKey(event.key, rows, focusIndex);
       if (move === null) return;
       if ('focus' in move) focusRow(move.focus);
       else activate(row);
@@ -58,107 +100,60 @@ export function JsonTree({ value, label, openDepth = 2, onRow }: JsonTreeProps) 
     event.preventDefault();
     event.stopPropagation();
   };
+  const renderRow = (index: number) => {
+    const row = rows[index];
+    if (row === undefined) return null;
+    return (
+      <JsonTreeRow
+        key={row.id}
+        row={row}
+        query={wanted}
+        isFocusable={row.id === focusable}
+        isCurrent={row.id === current && wanted !== ''}
+        isUnfolded={unfolded.has(row.id)}
+        actions={rowActions}
+        onFold={() => {
+          toggleText(row.id);
+        }}
+        onClick={() => {
+          focusRow(row.id);
+          if (row.kind !== 'string') activate(row);
+        }}
+        onFocus={() => {
+          setFocused(row.id);
+          if (row.kind !== 'more') onRow?.(row.id);
+        }}
+      />
+    );
+  };
 
   return (
-    <div ref={tree} role="tree" aria-label={label} className={css['tree']} tabIndex={-1} onKeyDown={onKeyDown}>
-      {rows.map((row) => (
-        // Keys are handled by the tree, which owns the focus.
-        // eslint-disable-next-line jsx-a11y/click-events-have-key-events
-        <div
-          key={row.id}
-          role="treeitem"
-          aria-level={row.depth + 1}
-          aria-posinset={row.position}
-          aria-setsize={row.siblings}
-          aria-selected={row.id === focusable}
-          {...(row.size > 0 && row.kind !== 'more' ? { 'aria-expanded': row.open } : {})}
-          tabIndex={row.id === focusable ? 0 : -1}
-          className={css['row']}
-          style={{ paddingInlineStart: 4 + row.depth * 14 }}
-          onClick={() => {
-            focusRow(row.id);
-            if (row.kind !== 'string') activate(row);
+    <div className={fills ? css['filling'] : undefined}>
+      {isSearchable && (
+        <JsonTreeSearch
+          label={label}
+          controls={prefix}
+          query={query}
+          position={matches.indexOf(current) + 1}
+          count={matches.length}
+          onQuery={(text) => {
+            setQuery(text);
+            setCurrent('');
           }}
-          onFocus={() => {
-            setFocused(row.id);
-            if (row.kind !== 'more') onRow?.(row.id);
-          }}
-        >
-          {row.kind === 'more' ? (
-            <span className={css['more']}>{t('tree.more', { n: row.size })}</span>
-          ) : (
-            <>
-              <span className={css['twist']} data-open={row.open}>
-                {row.size > 0 && <Icon name="chevron" size={10} />}
-              </span>
-              <span className={css['key']}>{row.label}</span>
-              <span className={css['colon']}>: </span>
-              <Value
-                row={row}
-                unfolded={unfolded.has(row.id)}
-                onFold={() => {
-                  activate(row);
-                }}
-              />
-              <span className={css['actions']}>
-                <IconButton
-                  look="quiet"
-                  icon="copy"
-                  label={t('tree.copyValue')}
-                  tabIndex={-1}
-                  onClick={(event) => {
-                    event.stopPropagation();
-                    void copyText(valueText(row.value));
-                  }}
-                />
-                <IconButton
-                  look="quiet"
-                  icon="topology"
-                  label={t('tree.copyPath')}
-                  tabIndex={-1}
-                  onClick={(event) => {
-                    event.stopPropagation();
-                    void copyText(row.path);
-                  }}
-                />
-              </span>
-            </>
-          )}
-        </div>
-      ))}
-    </div>
-  );
-}
-
-function Value({ row, unfolded, onFold }: { row: JsonRow; unfolded: boolean; onFold: () => void }) {
-  const t = useT();
-  const { value, kind } = row;
-  if (kind === 'object' || kind === 'array') {
-    const [before, after] = kind === 'object' ? ['{', '}'] : ['[', ']'];
-    if (row.size === 0) return <span className={css['literal']}>{`${before}${after}`}</span>;
-    return <span className={css['summary']}>{row.open ? before : `${before} ${t('tree.items', { n: row.size })} ${after}`}</span>;
-  }
-  if (kind !== 'string') {
-    return <span className={css[kind]}>{value instanceof ExactNumber ? value.source : String(value)}</span>;
-  }
-  const text = String(value);
-  const isLong = text.length > LONG_STRING;
-  return (
-    <span className={css['string']}>
-      {`"${isLong && !unfolded ? text.slice(0, LONG_STRING) : text}"`}
-      {isLong && (
-        <button
-          type="button"
-          tabIndex={-1}
-          className={css['fold']}
-          onClick={(event) => {
-            event.stopPropagation();
-            onFold();
-          }}
-        >
-          {unfolded ? t('tree.hide') : t('tree.show', { n: text.length })}
-        </button>
+          onStep={goToMatch}
+        />
       )}
-    </span>
+      {diff !== null && (
+        <p className={css['changes']} role="status">
+          {diff.changes === 0 ? t('tree.noChanges') : t('tree.changes', { n: diff.changes })}
+        </p>
+      )}
+      {diff !== null && diff.mark === 'changed' && (
+        <p className={css['whole']}>
+          <del>{valueText(diff.before)}</del> <ins>{valueText(diff.after)}</ins>
+        </p>
+      )}
+      <RowList ref={list} id={prefix} label={label} count={rows.length} kept={focusIndex} fills={fills} keyOf={(index) => rows[index]?.id ?? index} renderRow={renderRow} onKeyDown={onKeyDown} />
+    </div>
   );
 }

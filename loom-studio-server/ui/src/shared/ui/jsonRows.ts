@@ -1,14 +1,15 @@
 import { ExactNumber } from '../lib/exactJson';
+import type { DiffMark, DiffNode } from './jsonDiff';
 
-/** Strings longer than this are folded until they are asked for. */
-export const LONG_STRING = 200;
-/** Children of one array or object shown at a time. */
-export const CHILDREN_STEP = 100;
+/** Ends the ids of folded rows; no JSON Pointer has it. */
+export const FOLD_SUFFIX = '/~~';
+/** Shorter runs of unchanged values aren't worth folding. */
+const FOLD_UNCHANGED = 3;
 
 export type JsonKind = 'object' | 'array' | 'string' | 'number' | 'literal';
 
 export interface JsonRow {
-  /** Names the row: JSON Pointer of its value; rows that offer more children end in `/…`. */
+  /** Names the row: JSON Pointer of its value. Folded rows have one with `FOLD_SUFFIX`. */
   id: string;
   /** As a person writes it: `data.messages[0].content`. */
   path: string;
@@ -16,11 +17,15 @@ export interface JsonRow {
   depth: number;
   kind: JsonKind | 'more';
   value: unknown;
-  /** Children of an array or object; for `more`, how many are left. */
+  /** Children of an array or object; for `more`, how many unchanged ones are folded. */
   size: number;
   open: boolean;
   position: number;
   siblings: number;
+  /** In a comparison, what became of the value. */
+  mark?: DiffMark;
+  /** What a changed value was. */
+  before?: unknown;
 }
 
 export function kindOf(value: unknown): JsonKind {
@@ -37,62 +42,121 @@ function childPath(path: string, key: string, inArray: boolean): string {
 }
 
 function childId(id: string, key: string): string {
-  return `${id}/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`;
+  return /[~/]/.test(key) ? `${id}/${key.replaceAll('~', '~0').replaceAll('/', '~1')}` : `${id}/${key}`;
 }
 
-/** What a tree remembers beside its value. */
-export interface JsonTreeState {
-  /** Rows whose open state differs from what their depth gives them. */
-  toggled: ReadonlySet<string>;
-  /** Children shown, where it is more than one step. */
-  shown: ReadonlyMap<string, number>;
+/** Rows that were opened (`true`) or closed by hand, by id. All others are as their depth or the comparison has them. */
+export type OpenedRows = ReadonlyMap<string, boolean>;
+
+export function sizeOf(value: unknown): number {
+  if (Array.isArray(value)) return value.length;
+  return kindOf(value) === 'object' ? Object.keys(value as object).length : 0;
+}
+
+interface Parent {
+  id: string;
+  path: string;
+  depth: number;
+  inArray: boolean;
+  mark?: DiffMark | undefined;
+}
+
+/** Collects rows top to bottom; `isOpen` says which of those with children show them. */
+function collect(root: unknown, diff: DiffNode | null, isOpen: (id: string, depth: number, mark?: DiffMark) => boolean): JsonRow[] {
+  const rows: JsonRow[] = [];
+  const push = (parent: Parent, label: string, value: unknown, position: number, siblings: number, node: DiffNode | null): void => {
+    const id = childId(parent.id, label);
+    const mark = node?.mark ?? parent.mark;
+    const size = sizeOf(value);
+    const row: JsonRow = {
+      id,
+      path: childPath(parent.path, label, parent.inArray),
+      label,
+      depth: parent.depth,
+      kind: kindOf(value),
+      value,
+      size,
+      open: size > 0 && isOpen(id, parent.depth, mark),
+      position,
+      siblings,
+    };
+    if (mark !== undefined) row.mark = mark;
+    if (node?.mark === 'changed') row.before = node.before;
+    rows.push(row);
+    if (!row.open) return;
+    // What is inside of something new, gone or unchanged shares its fate; what is inside a replaced value is part of the new one.
+    const inside: Parent = { id, path: row.path, depth: parent.depth + 1, inArray: row.kind === 'array', mark: mark === 'changed' ? undefined : mark };
+    if (node?.children == null) plain(value, inside);
+    else compared(node.children, inside);
+  };
+  const plain = (value: unknown, parent: Parent): void => {
+    if (Array.isArray(value)) for (let i = 0; i < value.length; i += 1) push(parent, String(i), value[i], i + 1, value.length, null);
+    else {
+      const keys = Object.keys(value as object);
+      for (let i = 0; i < keys.length; i += 1) {
+        const key = keys[i] ?? '';
+        push(parent, key, (value as Record<string, unknown>)[key], i + 1, keys.length, null);
+      }
+    }
+  };
+  const compared = (children: readonly DiffNode[], parent: Parent): void => {
+    const unfolded = isOpen(`${parent.id}${FOLD_SUFFIX}`, parent.depth, 'same');
+    for (let i = 0; i < children.length; i += 1) {
+      let end = i;
+      while (!unfolded && children[end]?.mark === 'same') end += 1;
+      if (end - i >= FOLD_UNCHANGED) {
+        rows.push({
+          id: `${parent.id}${FOLD_SUFFIX}${String(i)}`,
+          path: parent.path,
+          label: '',
+          depth: parent.depth,
+          kind: 'more',
+          value: `${parent.id}${FOLD_SUFFIX}`,
+          size: end - i,
+          open: false,
+          position: i + 1,
+          siblings: children.length,
+          mark: 'same',
+        });
+        i = end - 1;
+        continue;
+      }
+      const node = children[i];
+      if (node !== undefined) push(parent, node.label, node.mark === 'removed' ? node.before : node.after, i + 1, children.length, node);
+    }
+  };
+  if (diff !== null) {
+    if (diff.children !== null) compared(diff.children, { id: '', path: '', depth: 0, inArray: Array.isArray(diff.after) });
+    else if (diff.mark === 'same' && sizeOf(diff.after) > 0) plain(diff.after, { id: '', path: '', depth: 0, inArray: Array.isArray(diff.after), mark: 'same' });
+  } else if (typeof root === 'object' && root !== null) plain(root, { id: '', path: '', depth: 0, inArray: Array.isArray(root) });
+  return rows;
 }
 
 /** The rows of the tree that are visible, top to bottom. Values down to `openDepth` start open. */
-export function jsonRows(root: unknown, state: JsonTreeState, openDepth: number): JsonRow[] {
-  const rows: JsonRow[] = [];
-  const visit = (value: unknown, id: string, path: string, depth: number): void => {
-    const inArray = Array.isArray(value);
-    const entries: [string, unknown][] = inArray
-      ? value.map((item, index) => [String(index), item])
-      : Object.entries(value as Record<string, unknown>);
-    const limit = state.shown.get(id) ?? CHILDREN_STEP;
-    entries.slice(0, limit).forEach(([key, item], index) => {
-      const kind = kindOf(item);
-      const size = kind === 'array' ? (item as unknown[]).length : kind === 'object' ? Object.keys(item as object).length : 0;
-      const row: JsonRow = {
-        id: childId(id, key),
-        path: childPath(path, key, inArray),
-        label: key,
-        depth,
-        kind,
-        value: item,
-        size,
-        open: false,
-        position: index + 1,
-        siblings: entries.length,
-      };
-      row.open = size > 0 && depth < openDepth !== state.toggled.has(row.id);
-      rows.push(row);
-      if (row.open) visit(item, row.id, row.path, depth + 1);
-    });
-    if (entries.length > limit) {
-      rows.push({
-        id: `${id}/…`,
-        path,
-        label: '',
-        depth,
-        kind: 'more',
-        value: id,
-        size: entries.length - limit,
-        open: false,
-        position: limit + 1,
-        siblings: entries.length,
-      });
-    }
-  };
-  if (typeof root === 'object' && root !== null) visit(root, '', '', 0);
-  return rows;
+export function jsonRows(root: unknown, opened: OpenedRows, openDepth: number): JsonRow[] {
+  return collect(root, null, (id, depth) => opened.get(id) ?? depth < openDepth);
+}
+
+/** The visible rows of a comparison. What leads to a change starts open, runs of what is unchanged start folded into one row. */
+export function diffRows(diff: DiffNode, opened: OpenedRows): JsonRow[] {
+  return collect(null, diff, (id, _depth, mark) => opened.get(id) ?? mark === 'inside');
+}
+
+/** Every row there is, as if all were open. */
+export function allRows(root: unknown, diff: DiffNode | null): JsonRow[] {
+  return collect(root, diff, () => true);
+}
+
+/** `opened`, with everything around a row open. */
+export function revealed(opened: OpenedRows, id: string): OpenedRows {
+  const next = new Map(opened);
+  for (let at = id.lastIndexOf('/'); at >= 0; at = id.lastIndexOf('/', at - 1)) {
+    const around = id.slice(0, at);
+    if (around !== '') next.set(around, true);
+    next.set(`${around}${FOLD_SUFFIX}`, true);
+    if (at === 0) break;
+  }
+  return next;
 }
 
 /** The text of a value for the clipboard: strings as they are, everything else as JSON with the digits that were sent. */
@@ -115,12 +179,8 @@ function exactText(value: unknown, indent: string): string {
 
 export type TreeMove = { focus: string } | { toggle: string } | null;
 
-/** What a key does in the tree, as the ARIA authoring practices have it. */
-export function treeKey(key: string, rows: readonly JsonRow[], focused: string): TreeMove {
-  const at = Math.max(
-    0,
-    rows.findIndex((row) => row.id === focused),
-  );
+/** What a key does at row `at` of the tree, as the ARIA authoring practices have it. */
+export function treeKey(key: string, rows: readonly JsonRow[], at: number): TreeMove {
   const row = rows[at];
   if (row === undefined) return null;
   const focus = (index: number): TreeMove => {

@@ -1,13 +1,16 @@
 // @vitest-environment jsdom
 import { cleanup, fireEvent, render, screen, within } from '@testing-library/react';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { ExactNumber } from '../lib/exactJson';
-import { CHILDREN_STEP, jsonRows, treeKey, valueText } from './jsonRows';
+import { jsonRows, treeKey, valueText } from './jsonRows';
 import { JsonTree } from './JsonTree';
 
-afterEach(cleanup);
+afterEach(() => {
+  cleanup();
+  vi.restoreAllMocks();
+});
 
-const CLOSED = { toggled: new Set<string>(), shown: new Map<string, number>() };
+const CLOSED = new Map<string, boolean>();
 const VALUE = { id: 'e-1', data: { messages: [{ content: 'hi' }], 'odd key': null, 'a/b': 1 }, empty: {} };
 
 describe('jsonRows', () => {
@@ -22,14 +25,7 @@ describe('jsonRows', () => {
       ['/data/a~1b', 'data["a/b"]', false],
       ['/empty', 'empty', false],
     ]);
-    expect(jsonRows(VALUE, { ...CLOSED, toggled: new Set(['/data']) }, 2)).toHaveLength(3);
-  });
-
-  it('offers the rest of a long array', () => {
-    const rows = jsonRows({ list: Array.from({ length: CHILDREN_STEP + 50 }, (_, i) => i) }, CLOSED, 1);
-    expect(rows).toHaveLength(CHILDREN_STEP + 2);
-    expect(rows.at(-1)).toMatchObject({ kind: 'more', size: 50, value: '/list' });
-    expect(jsonRows({ list: Array(150).fill(0) }, { ...CLOSED, shown: new Map([['/list', 1000]]) }, 1)).toHaveLength(151);
+    expect(jsonRows(VALUE, new Map([['/data', false]]), 2)).toHaveLength(3);
   });
 
   it('copies values with the digits that were sent', () => {
@@ -54,7 +50,7 @@ describe('treeKey', () => {
     ['Enter', '/data', { toggle: '/data' }],
     ['x', '/data', null],
   ])('%s on %s', (key, focused, move) => {
-    expect(treeKey(key, rows, focused)).toEqual(move);
+    expect(treeKey(key, rows, rows.findIndex(({ id }) => id === focused))).toEqual(move);
   });
 });
 
@@ -80,5 +76,43 @@ describe('JsonTree', () => {
     expect(document.activeElement?.getAttribute('aria-expanded')).toBe('false');
     expect(screen.getAllByRole('treeitem')).toHaveLength(3);
     expect(focusable()).toEqual([document.activeElement]);
+  });
+
+  it('goes from match to match, opens what is around it and counts', () => {
+    render(<JsonTree value={{ a: { b: { c: 'needle' } }, needle: 1, d: 'x' }} label="event" openDepth={0} isSearchable />);
+    const box = screen.getByRole('searchbox');
+    fireEvent.change(box, { target: { value: 'NEEDLE' } });
+    expect(screen.getByText('2 matches')).toBeTruthy();
+    expect(screen.queryByRole('treeitem', { name: /^c/ })).toBeNull();
+    fireEvent.keyDown(box, { key: 'Enter' });
+    expect(screen.getByText('1 of 2')).toBeTruthy();
+    expect(screen.getByRole('treeitem', { name: /^c/ }).querySelector('mark')?.textContent).toBe('needle');
+    fireEvent.keyDown(box, { key: 'Enter', shiftKey: true });
+    expect(screen.getByText('2 of 2')).toBeTruthy();
+    expect(screen.getByRole('treeitem', { name: /^needle/ }).dataset['current']).toBe('true');
+  });
+
+  it('shows two values as one tree, what is unchanged folded until it is asked for', () => {
+    render(<JsonTree value={{ a: 1, b: 2, c: 3, d: { e: 'new', x: 0 } }} compared={{ before: { a: 1, b: 2, c: 3, d: { e: 'old', y: 0 } } }} label="event" />);
+    expect(screen.getAllByRole('treeitem').map(({ textContent }) => textContent)).toEqual([
+      '3 unchanged',
+      'd: {',
+      '±changed: e: "old" → "new"',
+      '−removed: y: 0',
+      '+added: x: 0',
+    ]);
+    fireEvent.click(screen.getByText('3 unchanged'));
+    expect(screen.getAllByRole('treeitem')).toHaveLength(7);
+    expect(screen.getByRole('status').textContent).toBe('3 changes');
+  });
+
+  it('keeps only the rows in sight of a tree with very many', () => {
+    vi.spyOn(Element.prototype, 'clientHeight', 'get').mockReturnValue(400);
+    vi.spyOn(HTMLElement.prototype, 'offsetHeight', 'get').mockReturnValue(20);
+    const list = Array.from({ length: 100_000 }, (_, index) => index);
+    render(<JsonTree value={{ list }} label="event" openDepth={1} />);
+    const shown = screen.getAllByRole('treeitem');
+    expect(shown.length).toBeLessThan(200);
+    expect(shown[1]?.getAttribute('aria-setsize')).toBe('100000');
   });
 });
