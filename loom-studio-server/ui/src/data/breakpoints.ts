@@ -68,8 +68,3 @@ export function anyOf(list: readonly Breakpoint[]): string | null {
   const enabled = list.filter((breakpoint) => breakpoint.enabled).map(({ condition }) => `(${condition})`);
   return enabled.length === 0 ? null : enabled.join(' or ');
 }
-
-/** A condition's text for a string. */
-export function quoted(text: string): string {
-  return JSON.stringify(text);
-}

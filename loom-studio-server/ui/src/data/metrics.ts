@@ -55,6 +55,7 @@ export interface MetricsQuery {
   at?: number | undefined;
   session_id?: string | undefined;
   run_id?: number | undefined;
+  node_id?: string | undefined;
 }
 
 export async function fetchMetrics(query: MetricsQuery, signal: AbortSignal): Promise<Metrics> {

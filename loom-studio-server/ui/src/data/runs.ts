@@ -85,6 +85,8 @@ export interface RunDetail {
 export interface RunsQuery {
   at?: number | undefined;
   session_id?: string | undefined;
+  /** Of the root's caller or callee. */
+  node_id?: string | undefined;
   status?: RunStatus | undefined;
   order?: '-seq' | 'seq' | '-duration' | 'duration';
   limit?: number;

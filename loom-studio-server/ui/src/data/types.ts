@@ -26,15 +26,34 @@ export type TopologyEdge = Present<Schemas['EdgeDto']>;
 
 export type TopologyAnswer = With<Present<Schemas['TopologyDto']>, { nodes: TopologyNode[]; edges: TopologyEdge[] }>;
 
-export type EventLink = With<Present<Schemas['LinkDto']>, { trust: 'causation' | 'request_id' | 'traceparent' }>;
+export type EventLink = With<Present<Schemas['LinkDto']>, { trust: 'causation' | 'request_id' | 'traceparent' | 'structure' }>;
 
 export type Observation = With<Present<Schemas['ObservationDto']>, { changed: FreeObject }>;
+
+export interface EventLinks {
+  cause: EventLink | null;
+  request: EventLink | null;
+  response: EventLink | null;
+  effects: EventLink[];
+  /** The request of the call it is in. */
+  call: EventLink | null;
+  /** For a request, the reply that ended its call. */
+  end: EventLink | null;
+  /** The requests of the calls it may be in, where that can't be decided. */
+  candidates: number[];
+  has_all_candidates?: boolean;
+  cause_candidates?: number[];
+  request_candidates?: number[];
+  response_candidates?: number[];
+}
 
 export type EventDetail = With<
   Present<Schemas['EventDetail']>,
   {
     event: FreeObject;
-    links: { cause: EventLink | null; request: EventLink | null; response: EventLink | null; effects: EventLink[] };
+    links: EventLinks;
+    /** Whether the list of runs could be asked; absent, or `behind` or `failed`: then the run and its call aren't known. */
+    placed?: 'yes' | 'behind' | 'failed';
     observations: Observation[];
   }
 >;

@@ -1,24 +1,22 @@
 import { useQuery } from '@tanstack/react-query';
+import { useState } from 'react';
 import { ApiError, fetchEvent } from '../../data/api';
-import { movePlayhead } from '../../data/playhead';
-import type { EventDetail, EventLink, Observation } from '../../data/types';
+import type { EventDetail, Observation } from '../../data/types';
 import { select } from '../../data/selection';
 import { useT, type Translate } from '../../shared/i18n/useT';
-import { shortNode } from '../../shared/lib/nodeId';
 import { localDateTime } from '../../shared/lib/time';
 import { Button, IconButton } from '../../shared/ui/Button';
-import { CopyButton } from '../../shared/ui/CopyButton';
-import { valueText } from '../../shared/ui/jsonRows';
 import { JsonTree } from '../../shared/ui/JsonTree';
+import { EventActions } from './EventActions';
+import { EventLinks } from './EventLinks';
+import { EventPayload } from './EventPayload';
+import { EventSummary } from './EventSummary';
+import { Fact } from './Fact';
 import css from './inspector.module.css';
 
 /** Replies and observations come after their event; a fresh event is asked for again while it is looked at. */
 const REFRESH_MS = 2000;
 const FRESH_MS = 60_000;
-
-function onOpen(seq: number): void {
-  select({ seq });
-}
 
 export function EventInspector({ seq, onClose }: { seq: number; onClose: () => void }) {
   const t = useT();
@@ -32,16 +30,6 @@ export function EventInspector({ seq, onClose }: { seq: number; onClose: () => v
     <section aria-label={t('inspector.label')} className={css['inspector']}>
       <header className={css['head']}>
         <h2>{t('inspector.title', { seq: String(seq) })}</h2>
-        {data !== undefined && <CopyButton look="quiet" text={valueText(data.event)} label={t('inspector.copyEvent')} />}
-        <Button
-          look="quiet"
-          title={t('replay.moveHereHint')}
-          onClick={() => {
-            movePlayhead(seq);
-          }}
-        >
-          {t('replay.moveHere')}
-        </Button>
         <IconButton icon="close" look="quiet" label={t('close')} onClick={onClose} />
       </header>
       <div className={css['body']}>
@@ -51,7 +39,7 @@ export function EventInspector({ seq, onClose }: { seq: number; onClose: () => v
           </p>
         )}
         {error === null && data === undefined && <p className={css['muted']}>{t('inspector.loading')}</p>}
-        {data !== undefined && <Detail key={seq} detail={data} />}
+        {data !== undefined && <Detail key={seq} seq={seq} detail={data} />}
       </div>
     </section>
   );
@@ -68,12 +56,17 @@ function failure(t: Translate, error: Error): string {
   return t('inspector.failed', { detail: error.message });
 }
 
-function Detail({ detail }: { detail: EventDetail }) {
+function Detail({ seq, detail }: { seq: number; detail: EventDetail }) {
   const t = useT();
-  const { event, links, observations } = detail;
-  const hasLinks = links.cause !== null || links.request !== null || links.response !== null || links.effects.length > 0;
+  const { event, observations } = detail;
+  const [done, setDone] = useState('');
   return (
     <>
+      <EventActions seq={seq} detail={detail} onDone={setDone} />
+      <p role="status" className={css['done']}>
+        {done}
+      </p>
+      <EventSummary event={event} />
       <section>
         <h3>{t('inspector.envelope')}</h3>
         <dl className={css['facts']}>
@@ -89,35 +82,7 @@ function Detail({ detail }: { detail: EventDetail }) {
           {typeof event['traceparent'] === 'string' && <Fact label={t('inspector.trace')}>{event['traceparent']}</Fact>}
         </dl>
       </section>
-      <section>
-        <h3>{t('inspector.links')}</h3>
-        {!hasLinks && <p className={css['muted']}>{t('inspector.noLinks')}</p>}
-        {hasLinks && (
-          <dl className={css['facts']}>
-            {(['cause', 'request', 'response'] as const).map((name) => {
-              const link = links[name];
-              return (
-                link !== null && (
-                  <Fact key={name} label={t(`link.${name}`)}>
-                    <Link link={link} />
-                  </Fact>
-                )
-              );
-            })}
-            {links.effects.length > 0 && (
-              <Fact label={t('link.effects')}>
-                <ul>
-                  {links.effects.map((link) => (
-                    <li key={link.seq}>
-                      <Link link={link} />
-                    </li>
-                  ))}
-                </ul>
-              </Fact>
-            )}
-          </dl>
-        )}
-      </section>
+      <EventLinks detail={detail} />
       {observations.length > 0 && (
         <section>
           <h3>{t('inspector.observations')}</h3>
@@ -128,10 +93,7 @@ function Detail({ detail }: { detail: EventDetail }) {
           </ul>
         </section>
       )}
-      <section>
-        <h3>{t('inspector.event')}</h3>
-        <JsonTree value={event} label={t('tree.label')} />
-      </section>
+      <EventPayload seq={seq} detail={detail} onDone={setDone} />
     </>
   );
 }
@@ -146,15 +108,6 @@ function moment(value: string): string {
   return Number.isNaN(ms) ? value : localDateTime(ms * 1000);
 }
 
-function Fact({ label, children }: { label: string; children: React.ReactNode }) {
-  return (
-    <div>
-      <dt>{label}</dt>
-      <dd>{children}</dd>
-    </div>
-  );
-}
-
 function NodeLink({ id }: { id: string }) {
   return (
     <Button
@@ -165,24 +118,6 @@ function NodeLink({ id }: { id: string }) {
     >
       {id}
     </Button>
-  );
-}
-
-function Link({ link }: { link: EventLink }) {
-  const t = useT();
-  const route = link.target === null ? shortNode(link.source) : `${shortNode(link.source)} → ${shortNode(link.target)}`;
-  return (
-    <>
-      <Button
-        look="link"
-        onClick={() => {
-          onOpen(link.seq);
-        }}
-      >
-        {`#${String(link.seq)} ${link.type}`}
-      </Button>
-      <span className={css['muted']}>{` ${route} · ${t(`trust.${link.trust}`)}`}</span>
-    </>
   );
 }
 

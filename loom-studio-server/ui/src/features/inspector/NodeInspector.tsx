@@ -1,5 +1,7 @@
-import type { ReactNode } from 'react';
+import { useState, type ReactNode } from 'react';
+import { addBreakpoint } from '../../data/breakpoints';
 import { withFacet } from '../../data/conditionEdit';
+import { nodeCondition } from '../../data/conditions';
 import { select, type Selection } from '../../data/selection';
 import { edgeKey, type Topology } from '../../data/topology';
 import type { TopologyEdge, TopologyNode } from '../../data/types';
@@ -10,7 +12,9 @@ import { shortNode } from '../../shared/lib/nodeId';
 import { duration, latencies, localDateTime } from '../../shared/lib/time';
 import { Button, IconButton } from '../../shared/ui/Button';
 import { JsonTree } from '../../shared/ui/JsonTree';
+import { Fact } from './Fact';
 import css from './nodeInspector.module.css';
+import { NodeActivity } from './NodeActivity';
 import { lookOf } from '../../shared/ui/nodeTypes';
 import { NodeSign, StatusSign } from '../../shared/ui/signs';
 
@@ -42,15 +46,6 @@ export function NodeInspector({ selection, onClose }: NodeInspectorProps) {
         {node === undefined && edge === undefined && <p className={css['muted']}>{t('topology.gone')}</p>}
       </div>
     </section>
-  );
-}
-
-function Fact({ label, children }: { label: string; children: ReactNode }) {
-  return (
-    <div>
-      <dt>{label}</dt>
-      <dd>{children}</dd>
-    </div>
   );
 }
 
@@ -109,15 +104,8 @@ function NodeDetails({ node, topology, onSelect }: { node: TopologyNode; topolog
           <Last seq={node.last_seq} time={node.last_time} />
         </Fact>
       </dl>
-      <Button
-        look="primary"
-        icon="log"
-        onClick={() => {
-          showInLog(withFacet('', 'node', node.id));
-        }}
-      >
-        {t('topology.showEvents')}
-      </Button>
+      <NodeActions node={node} />
+      <NodeActivity id={node.id} />
       <EdgeList title={t('topology.outgoing')} edges={edges.filter(({ from }) => from === node.id)} end="to" onSelect={onSelect} />
       <EdgeList title={t('topology.incoming')} edges={edges.filter(({ to }) => to === node.id)} end="from" onSelect={onSelect} />
       {Object.keys(node.metadata).length > 0 && (
@@ -126,6 +114,50 @@ function NodeDetails({ node, topology, onSelect }: { node: TopologyNode; topolog
           <JsonTree value={node.metadata} label={t('topology.metadata')} />
         </section>
       )}
+    </>
+  );
+}
+
+function NodeActions({ node }: { node: TopologyNode }) {
+  const t = useT();
+  const [done, setDone] = useState('');
+  return (
+    <>
+      <div role="toolbar" aria-label={t('inspector.actions')} className={css['actions']}>
+        <Button
+          look="primary"
+          icon="log"
+          onClick={() => {
+            showInLog(withFacet('', 'node', node.id));
+          }}
+        >
+          {t('topology.showEvents')}
+        </Button>
+        <Button
+          icon="memory"
+          onClick={() => {
+            select({ node: node.id }, 'push', { view: 'memory' });
+          }}
+        >
+          {t('nodeInspector.memory')}
+        </Button>
+        {(['from', 'to'] as const).map((end) => (
+          <Button
+            key={end}
+            icon="breakpoint"
+            onClick={() => {
+              const condition = nodeCondition(end, node.id);
+              addBreakpoint(condition);
+              setDone(t('inspector.breakpointAdded', { condition }));
+            }}
+          >
+            {t(end === 'from' ? 'nodeInspector.breakFrom' : 'nodeInspector.breakTo')}
+          </Button>
+        ))}
+      </div>
+      <p role="status" className={css['done']}>
+        {done}
+      </p>
     </>
   );
 }

@@ -1,4 +1,5 @@
-import { useState } from 'react';
+import { useQuery } from '@tanstack/react-query';
+import { useMemo, useState } from 'react';
 import { ApiError } from '../../data/api';
 import { useConnection } from '../../data/connectionStore';
 import { fetchState, type StateAnswer } from '../../data/memory';
@@ -32,12 +33,26 @@ export default function StateView() {
     (asOf, signal) => fetchState({ at: compare ?? undefined, ...asked, diff_from: asOf }, signal),
     isLater,
   );
+  const { data: then } = useQuery({
+    queryKey: ['state-at', session, compare],
+    queryFn: ({ signal }) => fetchState({ at: compare ?? undefined, ...asked }, signal),
+    enabled: compare !== null,
+    staleTime: Number.POSITIVE_INFINITY,
+    retry: false,
+  });
   const open = (seq: number): void => {
     select({ seq });
   };
   const isAbsent = error instanceof ApiError && error.code === 'not_found';
   const now = at ?? head;
   const diffed: StateAnswer | undefined = isLater ? later : data;
+  const isComparing = compare !== null && compare !== now && then !== undefined && data !== undefined && then.session_id === data.session_id;
+  // One object for as long as both values stay, so that a render doesn’t compare them anew.
+  const compared = useMemo(() => {
+    if (!isComparing || data === undefined || then === undefined) return null;
+    const [before, after] = isLater ? [data.value, then.value] : [then.value, data.value];
+    return { before: before ?? {}, after: after ?? {} };
+  }, [isComparing, isLater, data, then]);
   return (
     <div className={css['view']}>
       <h1 className="visually-hidden">{t('view.state')}</h1>
@@ -66,7 +81,14 @@ export default function StateView() {
           </div>
           <div className={css['body']}>
             <section aria-label={t('state.tree')} className={css['tree']}>
-              <JsonTree value={data.value} label={t('state.tree')} onRow={setPointer} />
+              <JsonTree
+                value={compared === null ? data.value : compared.after}
+                label={t('state.tree')}
+                onRow={setPointer}
+                isSearchable
+                fills
+                {...(compared === null ? {} : { compared })}
+              />
             </section>
             <section className={css['side']}>
               {pointer !== '' && <Blame pointer={pointer} session={data.session_id} onOpen={open} />}

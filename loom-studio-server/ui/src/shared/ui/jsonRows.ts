@@ -67,7 +67,8 @@ function collect(root: unknown, diff: DiffNode | null, isOpen: (id: string, dept
   const push = (parent: Parent, label: string, value: unknown, position: number, siblings: number, node: DiffNode | null): void => {
     const id = childId(parent.id, label);
     const mark = node?.mark ?? parent.mark;
-    const size = sizeOf(value);
+    // Of what is compared, members that are gone count too.
+    const size = node?.children?.length ?? sizeOf(value);
     const row: JsonRow = {
       id,
       path: childPath(parent.path, label, parent.inArray),

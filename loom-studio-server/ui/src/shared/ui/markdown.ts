@@ -116,7 +116,7 @@ function listAt(lines: readonly string[], from: number, depth: number): [Block, 
 
 /** What a mark of emphasis opens, tried in this order. Each ends on its line and after 400 letters, so that a stray star neither marks nor costs much. */
 const SPAN =
-  /\\([\\`*_{}[\]()#+\-.!~|>])|(`+)([^`](?:[^\n]{0,400}?[^`])?)\2(?!`)|\*\*(?=\S)([^\n]{0,400}?\S)\*\*|__(?=\S)([^\n]{0,400}?\S)__(?!\w)|~~(?=\S)([^\n]{0,400}?\S)~~|\*(?=[^\s*])([^\n*]{0,400}?[^\s*])\*(?!\*)|(?<!\w)_(?=[^\s_])([^\n_]{0,400}?[^\s_])_(?!\w)|!?\[([^\]\n]*)\]\(([^()\s]*)(?:\s+"[^"\n]*")?\)/g;
+  /\\([\\`*_{}[\]()#+\-.!~|>])|(`{1,9})([^`](?:[^\n]{0,400}?[^`])?)\2(?!`)|\*\*(?=\S)([^\n]{0,400}?\S)\*\*|__(?=\S)([^\n]{0,400}?\S)__(?!\w)|~~(?=\S)([^\n]{0,400}?\S)~~|\*(?=[^\s*])([^\n*]{0,400}?[^\s*])\*(?!\*)|(?<!\w)_(?=[^\s_])([^\n_]{0,400}?[^\s_])_(?!\w)|!?\[([^\]\n]{0,400})\]\(([^()\s]{0,2000})(?:\s{1,9}"[^"\n]{0,400}")?\)/g;
 
 /** Longer texts than this are left without emphasis: nobody reads them for it. */
 const INLINE_AT_MOST = 20_000;
