@@ -30,6 +30,7 @@ const rows = [
   ['topology', ownOf('TopologyView'), 185],
   ['topology layout worker', assets.filter((name) => name.includes('layout.worker')), 185],
   ...['Timeline', 'Log', 'Runs', 'Memory', 'State', 'Performance'].map((name) => [name.toLowerCase(), ownOf(`${name}View`), 40]),
+  ['inspector', ownOf('Inspector'), 40],
   ['data worker', assets.filter((name) => name.includes('data.worker')), 40],
   ['all CSS', assets.filter((name) => name.endsWith('.css')), 20],
 ];

@@ -1,8 +1,7 @@
-import { Suspense, useEffect, useMemo, useRef, useState, type ReactNode } from 'react';
+import { lazy, Suspense, useEffect, useMemo, useRef, useState, type ReactNode } from 'react';
 import { select, selectionOf } from '../data/selection';
 import { VIEWS, type ViewName } from '../data/urlState';
 import { setUrlState, useUrlState } from '../data/useUrlState';
-import { Inspector } from '../features/inspector/Inspector';
 import { useT } from '../shared/i18n/useT';
 import { isTyping } from '../shared/lib/keys';
 import { PANEL_WIDTH, setPrefs, usePrefs } from '../shared/prefs';
@@ -17,6 +16,9 @@ import css from './workbench.module.css';
 const MIN_PANE = 320;
 
 type Side = 'view' | 'beside';
+
+/** Comes with the first selection. */
+const Inspector = lazy(async () => ({ default: (await import('../features/inspector/Inspector')).Inspector }));
 
 /** One view or two side by side, and the inspector of what is selected. */
 export function Workbench() {
@@ -98,7 +100,9 @@ export function Workbench() {
             }}
           />
           <div className={css['panel']} style={{ width: panelWidth }}>
-            <Inspector selection={selection} />
+            <Suspense fallback={<p className={css['loading']}>{t('app.loading')}</p>}>
+              <Inspector selection={selection} />
+            </Suspense>
           </div>
         </>
       )}
