@@ -36,11 +36,11 @@ export interface EventLinks {
   response: EventLink | null;
   effects: EventLink[];
   /** The request of the call it is in. */
-  call: EventLink | null;
+  call?: EventLink | null;
   /** For a request, the reply that ended its call. */
-  end: EventLink | null;
+  end?: EventLink | null;
   /** The requests of the calls it may be in, where that can't be decided. */
-  candidates: number[];
+  candidates?: number[];
   has_all_candidates?: boolean;
   cause_candidates?: number[];
   request_candidates?: number[];

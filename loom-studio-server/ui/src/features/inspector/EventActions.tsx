@@ -56,7 +56,7 @@ export function EventActions({ seq, detail, onDone }: EventActionsProps) {
       <CopyButton text={`${location.origin}${encodeUrl(state)}`} label={t('inspector.copyLink')} />
       <CopyButton text={valueText(detail.event)} label={t('inspector.copyEvent')} />
       <Download address={exportUrl({ where: `seq = ${String(seq)}` })} name={`event-${String(seq)}.jsonl`} label={t('inspector.exportEvent')} />
-      {detail.run_id !== null && (
+      {detail.run_id != null && (
         <Download address={exportUrl({ run_id: detail.run_id })} name={`run-${String(detail.run_id)}.jsonl`} label={t('inspector.exportRun')} />
       )}
     </div>

@@ -16,16 +16,18 @@ function open(seq: number): void {
 export function EventLinks({ detail }: { detail: EventDetail }) {
   const t = useT();
   const { links, run_id: run, placed } = detail;
-  const isCallStated = links.call !== null && links.call.seq === links.request?.seq;
-  const isEndStated = links.end !== null && links.end.seq === links.response?.seq;
-  const hasLinks = [links.cause, links.request, links.response, links.call, links.end].some((link) => link !== null) || links.effects.length > 0;
+  // An answer that knows no run leaves them out.
+  const { call = null, end = null, candidates = [] } = links;
+  const isCallStated = call !== null && call.seq === links.request?.seq;
+  const isEndStated = end !== null && end.seq === links.response?.seq;
+  const hasLinks = [links.cause, links.request, links.response, call, end].some((link) => link !== null) || links.effects.length > 0;
   return (
     <section>
       <h3>{t('inspector.links')}</h3>
       {placed === 'behind' && <p className={css['muted']}>{t('link.behind')}</p>}
       {placed === 'failed' && <p className={css['muted']}>{t('link.notPlaced')}</p>}
       <dl className={css['facts']}>
-        {run !== null && (
+        {run != null && (
           <Fact label={t('link.run')}>
             {`#${String(run)} `}
             <Button
@@ -38,12 +40,12 @@ export function EventLinks({ detail }: { detail: EventDetail }) {
             </Button>
           </Fact>
         )}
-        {links.call !== null && !isCallStated && (
+        {call !== null && !isCallStated && (
           <Fact label={t('link.call')}>
-            <Link link={links.call} />
+            <Link link={call} />
           </Fact>
         )}
-        <Possible label={t('link.possibleCalls')} seqs={links.candidates} hasAll={links.has_all_candidates ?? true} />
+        <Possible label={t('link.possibleCalls')} seqs={candidates} hasAll={links.has_all_candidates ?? true} />
         {(['cause', 'request', 'response'] as const).map((name) => {
           const link = links[name];
           return (
@@ -57,9 +59,9 @@ export function EventLinks({ detail }: { detail: EventDetail }) {
         <Possible label={t('link.possibleCauses')} seqs={links.cause_candidates} />
         <Possible label={t('link.possibleRequests')} seqs={links.request_candidates} />
         <Possible label={t('link.possibleResponses')} seqs={links.response_candidates} />
-        {links.end !== null && !isEndStated && (
+        {end !== null && !isEndStated && (
           <Fact label={t('link.end')}>
-            <Link link={links.end} />
+            <Link link={end} />
           </Fact>
         )}
         {links.effects.length > 0 && (
