@@ -7,6 +7,8 @@ export interface LogFilter {
   text: string;
   run: number | null;
   range: { fromUs: number; toUs: number } | null;
+  /** The Loom process that the page narrows to. */
+  session: string | null;
 }
 
 /** What the main thread says to the data worker. */

@@ -57,8 +57,8 @@ function setUp({ first = 1, held = [1, 20], head = held[1] }: { first?: number; 
     for (const timer of timers.splice(0)) timer();
     await new Promise((resolve) => setTimeout(resolve, 0));
   };
-  const filter = async (text: string, run: number | null = null, range: { fromUs: number; toUs: number } | null = null): Promise<void> => {
-    log.setFilter({ text, run, range });
+  const filter = async (text: string, run: number | null = null, range: { fromUs: number; toUs: number } | null = null, session: string | null = null): Promise<void> => {
+    log.setFilter({ text, run, range, session });
     await settle();
   };
   const all = (): ViewMessage => log.window(1, { first: 'tail', count: 1_000_000 });
@@ -81,12 +81,14 @@ describe('the log', () => {
     expect([all().isServers, seqs().length]).toEqual([false, 20]);
   });
 
-  it('narrows to times by itself, and to a run by the server', async () => {
+  it('narrows to times and a session by itself, and to a run by the server', async () => {
     const { asked, filter, seqs } = setUp();
     await filter('type = odd', null, { fromUs: 4, toUs: 9 });
     expect([asked.length, seqs()]).toEqual([0, [5, 7, 9]]);
-    await filter('', 3, { fromUs: 4, toUs: 1_000_009 });
-    expect(Object.fromEntries(asked[0] ?? [])).toMatchObject({ run_id: '3', start_time: '0.000004', end_time: '1.000009' });
+    await filter('', null, null, 's2');
+    expect([asked.length, seqs()]).toEqual([0, []]);
+    await filter('', 3, { fromUs: 4, toUs: 1_000_009 }, 's1');
+    expect(Object.fromEntries(asked[0] ?? [])).toMatchObject({ run_id: '3', session_id: 's1', start_time: '0.000004', end_time: '1.000009' });
   });
 
   it('keeps what was shown while a condition is wrong', async () => {
@@ -103,7 +105,7 @@ describe('the log', () => {
 
   it('takes words for the beginning of a condition until they have stood a while', async () => {
     const { log, filter, refuse, seqs } = setUp();
-    log.setFilter({ text: 'odd', run: null, range: null });
+    log.setFilter({ text: 'odd', run: null, range: null, session: null });
     expect(seqs()).toHaveLength(20);
     await filter('odd');
     expect(seqs()).toEqual(range(1, 19, 2));

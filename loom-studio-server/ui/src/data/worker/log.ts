@@ -34,7 +34,7 @@ export class Log {
   readonly #ends: () => ServerEnds;
   #columns: Columns;
   #view: View;
-  #wanted: LogFilter = { text: '', run: null, range: null };
+  #wanted: LogFilter = { text: '', run: null, range: null, session: null };
   #filter: Filter = { kind: 'all' };
   #limit: number | null = null;
   /** The server's answer in place of what is held; `null` where that suffices. */
@@ -75,7 +75,7 @@ export class Log {
     if (this.#filter.kind !== 'server' && wanted.run === null) {
       const apply = (): void => {
         this.#setAnswer(null);
-        this.#view.setMatcher(compileFilter(this.#columns, this.#filter, wanted.range));
+        this.#view.setMatcher(compileFilter(this.#columns, this.#filter, wanted.range, wanted.session));
         this.#ports.changed();
       };
       // A word may be the beginning of a condition.
@@ -84,7 +84,7 @@ export class Log {
       return;
     }
     // The words that became a condition were none.
-    if (before === 'words') this.#view.setMatcher(compileFilter(this.#columns, { kind: 'all' }, wanted.range));
+    if (before === 'words') this.#view.setMatcher(compileFilter(this.#columns, { kind: 'all' }, wanted.range, wanted.session));
     this.#isAsking = true;
     // What was shown before stands until the answer is there: half a condition is no filter.
     this.#cancel = this.#ports.later(() => {
@@ -115,8 +115,8 @@ export class Log {
 
   #pages(downTo: number, upTo: number): Pages {
     const { fetch, changed } = this.#ports;
-    const { text, run, range } = this.#wanted;
-    return new Pages({ where: asCondition(text), run, range, upTo, downTo }, { fetch, changed, workspace: this.#workspace });
+    const { text, run, range, session } = this.#wanted;
+    return new Pages({ where: asCondition(text), run, range, session, upTo, downTo }, { fetch, changed, workspace: this.#workspace });
   }
 
   async #askAnew(): Promise<void> {

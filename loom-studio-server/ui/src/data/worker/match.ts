@@ -122,11 +122,12 @@ function compileWord(columns: Columns, word: string): Matcher {
  * A test for rows, or null when every row passes. What only the server can tell (`kind` `server`) passes here. Gap rows
  * always pass: what they leave out might have matched.
  */
-export function compileFilter(columns: Columns, filter: Filter, range: TimeRange | null = null): Matcher | null {
+export function compileFilter(columns: Columns, filter: Filter, range: TimeRange | null = null, session: string | null = null): Matcher | null {
   const all: Matcher[] = [];
   if (filter.kind === 'words') all.push(...filter.words.map((word) => compileWord(columns, word)));
   if (filter.kind === 'here') all.push(compileExpr(columns, filter.expr));
   if (range !== null) all.push((row) => columns.timeUs(row) >= range.fromUs && columns.timeUs(row) <= range.toUs);
+  if (session !== null) all.push(anyValue(columns, 'session', (value) => value === session));
   if (all.length === 0) return null;
   return (row) => columns.outcome(row) === Outcome.Gap || all.every((matches) => matches(row));
 }

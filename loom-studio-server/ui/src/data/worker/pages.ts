@@ -24,6 +24,7 @@ export interface PagesQuery {
   where: string;
   run: number | null;
   range: TimeRange | null;
+  session: string | null;
   /** The newest and oldest seq that belong to it. */
   upTo: number;
   downTo: number;
@@ -117,9 +118,9 @@ export class Pages {
   }
 
   async #ask(upTo: number, cursor: string | null): Promise<PageAnswer | PageProblem> {
-    const { where, run, range } = this.query;
+    const { where, run, range, session } = this.query;
     const times = range === null ? {} : { start_time: seconds(range.fromUs), end_time: seconds(range.toUs) };
-    const query = { format: 'columns', order: '-seq', limit: PAGE_ROWS, where, run_id: run, ...times, up_to: upTo, cursor };
+    const query = { format: 'columns', order: '-seq', limit: PAGE_ROWS, where, run_id: run, session_id: session, ...times, up_to: upTo, cursor };
     const { ok, body } = await this.#ports.fetch(path('/api/events', query, this.#ports.workspace));
     if (ok) return body as PageAnswer;
     const { code, detail, position } = body as Partial<PageProblem>;
@@ -177,10 +178,10 @@ export class Pages {
 
   /** Whether anything matches behind `coveredTo`: asks for as little as it can. */
   async #hasNewer(head: number): Promise<boolean> {
-    const { where, run, range } = this.query;
+    const { where, run, range, session } = this.query;
     if (run !== null || where === '') return true;
     const times = range === null ? {} : { start_time: seconds(range.fromUs), end_time: seconds(range.toUs) };
-    const query = { where, from_seq: this.coveredTo + 1, to_seq: head, ...times };
+    const query = { where, from_seq: this.coveredTo + 1, to_seq: head, session_id: session, ...times };
     const { ok, body } = await this.#ports.fetch(path('/api/events/first', query, this.#ports.workspace));
     if (!ok || this.#isClosed) return false;
     const { event, scanned_through: through } = body as { event: unknown; scanned_through: number };

@@ -67,7 +67,7 @@ describe('DataServer', () => {
   it('answers with the filtered rows of a window, the pause and the status', () => {
     const { send, run, last, rows } = setUp();
     rows(1, 20);
-    send({ type: 'filter', id: 7, filter: { text: 'type = odd', run: null, range: null } });
+    send({ type: 'filter', id: 7, filter: { text: 'type = odd', run: null, range: null, session: null } });
     send({ type: 'pause', seq: 11 });
     send({ type: 'window', first: 1, count: 3 });
     run();
@@ -82,13 +82,13 @@ describe('DataServer', () => {
   it('steps within what is shown', () => {
     const { send, last, rows } = setUp();
     rows(1, 20);
-    send({ type: 'filter', id: 1, filter: { text: 'type = odd', run: null, range: null } });
+    send({ type: 'filter', id: 1, filter: { text: 'type = odd', run: null, range: null, session: null } });
     const step = (seq: number | null, delta: number): number | null => {
       send({ type: 'step', id: 1, seq, delta });
       return last('stepped').seq;
     };
     expect([step(null, 1), step(null, -Infinity), step(7, 1), step(7, -1), step(8, 1), step(8, -1), step(19, 5), step(3, -Infinity), step(3, Infinity)]).toEqual([19, 1, 9, 5, 9, 7, 19, 1, 19]);
-    send({ type: 'filter', id: 2, filter: { text: 'type = none', run: null, range: null } });
+    send({ type: 'filter', id: 2, filter: { text: 'type = none', run: null, range: null, session: null } });
     expect(step(null, 1)).toBeNull();
   });
 

@@ -26,7 +26,7 @@ export class DataServer {
   readonly #rate = new Rate();
   #connection: Connection | null = null;
   #log: Log | null = null;
-  #filter: LogFilter = { text: '', run: null, range: null };
+  #filter: LogFilter = { text: '', run: null, range: null, session: null };
   #filterId = 0;
   #pausedAt: number | null = null;
   #window: { first: number | 'tail'; count: number } = { first: 'tail', count: 100 };

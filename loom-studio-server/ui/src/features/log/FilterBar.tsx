@@ -63,11 +63,11 @@ export function FilterBar({ inputRef, view, at, following, onFollow, onLeave }: 
 function Count({ view }: { view: ViewMessage | null }) {
   const t = useT();
   const at = usePlayhead();
-  const { filter, range } = useUrlState();
+  const { filter, range, session } = useUrlState();
   const held = useConnection((status) => status.held);
   if (view === null) return null;
   const n = Math.max(0, view.end - view.first - view.gaps);
-  const isFiltered = parseFilter(filter).kind !== 'all' || range !== null;
+  const isFiltered = parseFilter(filter).kind !== 'all' || range !== null || session !== null;
   const heldText = isFiltered ? t('log.countOf', { n, total: held }) : t('log.count', { n });
   const serverText = view.isExact ? t('log.countServer', { n, total: view.total }) : t('log.countAtLeast', { n });
   return (

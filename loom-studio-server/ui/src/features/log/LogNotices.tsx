@@ -12,11 +12,11 @@ import { MAX_ROWS } from './logWindow';
 /** What the list leaves out, said plainly, with the way to it. */
 export function LogNotices({ view }: { view: ViewMessage | null }) {
   const t = useT();
-  const { filter, run, range } = useUrlState();
+  const { filter, run, range, session } = useUrlState();
   const head = useConnection((status) => status.headSeq);
   if (view === null) return null;
   const { older, problem, isLoading } = view;
-  const isFiltered = parseFilter(filter).kind !== 'all' || run !== null || range !== null;
+  const isFiltered = parseFilter(filter).kind !== 'all' || run !== null || range !== null || session !== null;
   const load = (
     <Button look="link" disabled={isLoading} onClick={() => { dataClient().loadOlder(); }}>
       {isLoading ? t('log.loading') : t('log.olderLoad')}
@@ -25,7 +25,7 @@ export function LogNotices({ view }: { view: ViewMessage | null }) {
   const notices: [string, ReactNode][] = [];
   if (problem !== null && problem.code !== 'invalid_condition') {
     const again = (
-      <Button look="link" onClick={() => { if (view.isApplied) dataClient().loadOlder(); else dataClient().setFilter({ text: filter, run, range }); }}>
+      <Button look="link" onClick={() => { if (view.isApplied) dataClient().loadOlder(); else dataClient().setFilter({ text: filter, run, range, session }); }}>
         {t('log.retry')}
       </Button>
     );

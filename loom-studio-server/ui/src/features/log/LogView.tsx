@@ -23,7 +23,7 @@ export default function LogView() {
   const t = useT();
   const client = dataClient();
   const view = useSyncExternalStore(client.view.subscribe, client.view.get);
-  const { seq: openSeq, filter, run, range } = useUrlState();
+  const { seq: openSeq, filter, run, range, session } = useUrlState();
   const epoch = useConnection((status) => status.epoch);
   const pins = useLogStore((store) => pinnedOf(store, epoch));
   const pinned = useMemo(() => new Set(pins.map(({ seq }) => seq)), [pins]);
@@ -35,10 +35,10 @@ export default function LogView() {
 
   const [fromUs, toUs] = [range?.fromUs, range?.toUs];
   useEffect(() => {
-    client.setFilter({ text: filter, run, range: fromUs === undefined || toUs === undefined ? null : { fromUs, toUs } });
-  }, [client, filter, run, fromUs, toUs]);
+    client.setFilter({ text: filter, run, session, range: fromUs === undefined || toUs === undefined ? null : { fromUs, toUs } });
+  }, [client, filter, run, session, fromUs, toUs]);
   // Where no log is on screen, nobody waits for the server's answer.
-  useEffect(() => () => { client.setFilter({ text: '', run: null, range: null }); }, [client]);
+  useEffect(() => () => { client.setFilter({ text: '', run: null, range: null, session: null }); }, [client]);
 
   const pin = (seq: number): void => {
     const now = client.view.get();

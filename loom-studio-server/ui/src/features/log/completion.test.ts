@@ -46,10 +46,10 @@ describe('completion', () => {
 
 describe('the export', () => {
   it('is of what is shown', () => {
-    const link = exportLink({ filter: 'cache', run: 3, range: { fromUs: 1_000_001, toUs: 2_500_000 }, workspace: 'w' }, 9, 'csv');
+    const link = exportLink({ filter: 'cache', run: 3, range: { fromUs: 1_000_001, toUs: 2_500_000 }, session: 's', workspace: 'w' }, 9, 'csv');
     expect(Object.fromEntries(new URL(link, 'http://x').searchParams)).toEqual({
-      format: 'csv', where: 'text contains "cache"', run_id: '3', start_time: '1.000001', end_time: '2.500000', up_to: '9', workspace: 'w',
+      format: 'csv', where: 'text contains "cache"', run_id: '3', session_id: 's', start_time: '1.000001', end_time: '2.500000', up_to: '9', workspace: 'w',
     });
-    expect(exportLink({ filter: '', run: null, range: null, workspace: null }, null, 'jsonl')).toBe('/api/export?format=jsonl');
+    expect(exportLink({ filter: '', run: null, range: null, session: null, workspace: null }, null, 'jsonl')).toBe('/api/export?format=jsonl');
   });
 });
