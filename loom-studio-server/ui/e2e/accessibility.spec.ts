@@ -54,7 +54,7 @@ describe.each(['light', 'dark'] as const)('in %s', (colorScheme) => {
     await page.getByRole('heading', { name: 'Waiting for the first event' }).waitFor();
     await check('first-run');
     await context.close();
-  });
+  }, 240_000);
 });
 
 it.each([[800, 'en'], [390, 'en'], [1400, 'zh']] as const)('at %i pixels in %s nothing sticks out of the window', async (width, language) => {
@@ -67,4 +67,4 @@ it.each([[800, 'en'], [390, 'en'], [1400, 'zh']] as const)('at %i pixels in %s n
     expect.soft(await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth), `${name} at ${String(width)}`).toBeLessThanOrEqual(0);
   }
   await context.close();
-});
+}, 240_000);
