@@ -20,7 +20,7 @@ const PLACES: Record<string, string> = {
   'timeline-event': 'timeline?seq=203',
   'runs-failed': 'runs?run=21',
   'memory-compared': 'memory?node=%2Fnode%2Frefunds&at=180&compare=140',
-  'log-event': 'log?seq=6&q=foo:x',
+  'log-event': 'log?seq=6&q=foo%20%3D%20x',
   'side-by-side': 'runs?with=timeline&run=21&seq=203',
 };
 

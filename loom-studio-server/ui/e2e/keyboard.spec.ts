@@ -16,7 +16,7 @@ describe('the keyboard', () => {
     await bench.page.getByRole('grid').waitFor();
     await eventually(() => bench.seqOf(bench.rows().last()), 42);
     await bench.page.keyboard.press('/');
-    await bench.page.keyboard.type('type:agent.thought');
+    await bench.page.keyboard.type('type = agent.thought');
     await bench.page.keyboard.press('Enter');
     await eventually(bench.resultCount, '6 of 42 events');
     await bench.page.keyboard.press('Home');

@@ -88,7 +88,7 @@ describe('somebody who has never seen the page finds out', () => {
     await explore();
     await goTo('Timeline');
     await visitor.click(bench.page.getByRole('button', { name: /First error/ }));
-    await visitor.click(bench.page.getByRole('button', { name: 'Go to this moment' }));
+    await visitor.click(bench.page.getByRole('button', { name: 'Move the playhead here' }));
     await goTo('Memory');
     await visitor.choose(bench.page.getByRole('combobox', { name: /Memory of/ }), 'refunds');
     const remembered = (): Promise<string[]> => bench.page.locator('[data-tier] [data-entry]').allInnerTexts();

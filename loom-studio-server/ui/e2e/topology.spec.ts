@@ -73,7 +73,7 @@ describe('the topology', () => {
     await details.getByRole('heading', { name: 'agent/planner → tool/search' }).waitFor();
     await details.getByRole('button', { name: 'Show its events in the log' }).click();
     await eventually(bench.resultCount, '4 of 56 events');
-    expect(await bench.page.getByRole('textbox', { name: 'Filter events' }).inputValue()).toBe('from:/node/agent/planner to:/node/tool/search');
+    expect(await bench.page.getByRole('combobox', { name: 'Filter events' }).inputValue()).toBe('from = /node/agent/planner and to = /node/tool/search');
   });
 });
 

@@ -1,7 +1,7 @@
 import { exportUrl } from '../../data/api';
 import { addBreakpoint } from '../../data/breakpoints';
 import { typeCondition } from '../../data/conditions';
-import { withFacet } from '../../data/filter';
+import { withFacet } from '../../data/conditionEdit';
 import { movePlayhead } from '../../data/playhead';
 import type { EventDetail } from '../../data/types';
 import { encodeUrl } from '../../data/urlState';
