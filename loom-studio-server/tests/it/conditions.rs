@@ -1,11 +1,16 @@
 //! Help with typing conditions, and what they find as columns.
 
+use std::fmt::Write as _;
+
 use serde_json::{Value, json};
 
 use crate::harness::{TestServer, event_with_data};
 
 fn encoded(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+    text.bytes().fold(String::new(), |mut encoded, byte| {
+        let _ = write!(encoded, "%{byte:02X}");
+        encoded
+    })
 }
 
 async fn suggested(server: &TestServer, text: &str, position: Option<usize>) -> Value {
