@@ -60,15 +60,6 @@ export async function fetchEvent(seq: number, signal: AbortSignal): Promise<Even
   return parseExact(await getText(`/api/events/${String(seq)}`, {}, signal)) as EventDetail;
 }
 
-/** The address of an export, to be downloaded. */
-export function exportUrl(query: { run_id?: number; where?: string }): string {
-  const params = new URLSearchParams();
-  for (const [name, value] of Object.entries(query)) params.set(name, String(value));
-  const { workspace } = currentUrlState();
-  if (workspace !== null) params.set('workspace', workspace);
-  return `/api/export?${params.toString()}`;
-}
-
 export interface TopologyQuery {
   at?: number | undefined;
   session_id?: string | undefined;

@@ -1,4 +1,4 @@
-import { exportUrl } from '../../data/api';
+import { exportUrl } from '../../data/download';
 import { addBreakpoint } from '../../data/breakpoints';
 import { typeCondition } from '../../data/conditions';
 import { withFacet } from '../../data/conditionEdit';
