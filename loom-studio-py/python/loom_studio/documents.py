@@ -88,6 +88,8 @@ Event: TypeAlias = dict[str, Any]
 class EventsPage(TypedDict):
     """A page of events, for the API description; the answer itself is written from stored bytes."""
 
+    columns: NotRequired[dict[str, Any] | None]
+    """With `format=columns`, instead of `events`: `dict`, `n` and `cols` as in the `events` frame of docs/ws-protocol.md."""
     epoch: str
     """The store's epoch."""
     events: list[dict[str, Any]]

@@ -1,1 +1,0 @@
-import{I as e,i as t}from"./nodeId-Dme7AiNG.js";var n=e();function r({seq:e,children:r,onOpen:i}){return(0,n.jsx)(t,{look:`link`,onClick:()=>{i(e)},children:r??`#${String(e)}`})}export{r as t};

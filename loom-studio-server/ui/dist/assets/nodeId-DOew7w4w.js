@@ -1,0 +1,1 @@
+function e(e){return e.startsWith(`/node/`)?e.slice(6):e}export{e as t};
