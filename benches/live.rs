@@ -5,9 +5,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use loom_studio_benches::loom_event_among;
 use loom_studio_core::{
-    AppendBatch, Delivery, EventFilter, EventStore, Followed, History, HistoryOptions, Incoming,
-    ManualClock, Memories, MemoryCheckpoints, MemoryStore, MemoryStoreOptions, Metrics, RunList,
-    SequentialIds, Sessions, StartAt, Timestamp, Topologies,
+    AppendBatch, Checkpoint, Delivery, EventFilter, EventStore, Followed, History, HistoryOptions,
+    Incoming, ManualClock, Memories, MemoryCheckpoints, MemoryStore, MemoryStoreOptions, Metrics,
+    RunList, SequentialIds, Sessions, StartAt, Timestamp, Topologies,
 };
 use rustix::time::{ClockId, clock_gettime};
 use tokio::runtime::Runtime;
@@ -37,10 +37,7 @@ fn deliveries(runtime: &Runtime, store: &MemoryStore) -> Vec<Delivery> {
 }
 
 /// A history at its beginning.
-async fn open<P: loom_studio_core::Checkpoint>(store: &Arc<MemoryStore>) -> Arc<dyn Followed>
-where
-    P: Default,
-{
+async fn open<P: Checkpoint + Default>(store: &Arc<MemoryStore>) -> Arc<dyn Followed> {
     let history = History::open(
         Arc::clone(store) as Arc<dyn EventStore>,
         EventFilter::default(),
