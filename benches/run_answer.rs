@@ -75,6 +75,7 @@ fn main() {
         .expect("the server; build it with --release first");
     let _server = Server(child);
     while TcpStream::connect(address).is_err() {
+        #[expect(clippy::disallowed_methods, reason = "there is no runtime here")]
         sleep(Duration::from_millis(20));
     }
     for batch in one_run(EVENTS).chunks(BATCH) {
@@ -102,8 +103,8 @@ fn main() {
     show("again", measured(address, |_| get("/api/runs/1")));
     let zipped = |_| get("/api/runs/1") + "\r\nAccept-Encoding: gzip";
     show("again, gzip", measured(address, zipped));
-    let part = |_| get("/api/runs/1?depth=2&limit=1000");
-    show("two levels, 1,000 calls at most", measured(address, part));
+    let some = |_| get("/api/runs/1?depth=2&limit=1000");
+    show("two levels, 1,000 calls at most", measured(address, some));
     show(
         "figures",
         measured(address, |_| get("/api/metrics?run_id=1")),
