@@ -32,7 +32,6 @@ export const LaneLabels = memo(function LaneLabels({ lines, pinned, selected, on
             <Button
               look="quiet"
               aria-expanded={line.open}
-              aria-label={t(line.open ? 'timeline.fold' : 'timeline.unfold', { group: t(`timeline.group.${line.group}`) })}
               onClick={() => {
                 onFold(line.group);
               }}

@@ -1,0 +1,1 @@
+import{r as e,z as t}from"./selection-BJXXVZXa.js";var n=t();function r({seq:t,children:r,onOpen:i}){return(0,n.jsx)(e,{look:`link`,onClick:()=>{i(t)},children:r??`#${String(t)}`})}export{r as t};

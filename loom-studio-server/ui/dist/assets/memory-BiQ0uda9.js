@@ -1,1 +1,0 @@
-import{E as e}from"./selection-D1NzLVn3.js";async function t(t,n){return await e(`/api/memory`,{...t,limit:1e3},n)}async function n(t,n,r){let i=t.split(`/`).map(encodeURIComponent).join(`/`);return await e(`/api/memory/${i}`,{...n},r)}async function r(t,n){return await e(`/api/state`,{...t},n)}export{t as n,r,n as t};

@@ -1,0 +1,1 @@
+import{E as e}from"./selection-BJXXVZXa.js";async function t(t,n){return await e(`/api/metrics`,{...t},n)}export{t};

@@ -1,1 +1,0 @@
-import{E as e}from"./selection-D1NzLVn3.js";async function t(t,n){return await e(`/api/metrics`,{...t},n)}export{t};

@@ -1,1 +1,0 @@
-import{E as e}from"./selection-D1NzLVn3.js";var t=[`running`,`ok`,`failed`,`unanswered`];async function n(t,n){return await e(`/api/runs`,{...t},n)}async function r(t,n,r){return await e(`/api/runs/${String(t)}`,{at:n},r)}export{r as n,n as r,t};
