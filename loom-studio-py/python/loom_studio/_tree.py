@@ -135,8 +135,8 @@ class Stretch:
 class FirstError:
     """What went wrong first."""
 
-    call: Call
-    """The call to blame."""
+    call: Call | None
+    """The call to blame; None where it isn't among the calls of the document."""
     is_fatal: bool
     """Whether the root failed; otherwise somebody coped with it."""
     chain: list[Explanation]
@@ -199,7 +199,10 @@ class Run:
     def first_error(self) -> FirstError | None:
         """What went wrong first; None when no call failed."""
         failure = self.document.get("failure")
-        return FirstError(self.calls[failure["call"]], failure["is_fatal"], failure["chain"]) if failure else None
+        if failure is None:
+            return None
+        index = failure.get("call")
+        return FirstError(None if index is None else self.calls[index], failure["is_fatal"], failure["chain"])
 
     def walk(self) -> Iterator[Call]:
         """All calls, each before those made in it, beginning with the root."""
