@@ -168,7 +168,8 @@ def test_errors_are_problem_documents(studio: Studio) -> None:
 
 def test_the_server_says_that_it_lives_and_is_ready(studio: Studio) -> None:
     assert studio.get("/healthz") == {"status": "ok"}
-    assert studio.get("/readyz") == {"status": "ready"}
+    ready = studio.get("/readyz")
+    assert ready["status"] == "ready" and {view["state"] for view in ready["views"]} == {"following"}
     assert studio.get("/api/openapi.json")["openapi"].startswith("3.1")
     assert studio.request("GET", "/metrics").headers.get_content_type() == "text/plain"
     assert studio.request("GET", "/").headers.get_content_type() == "text/html"

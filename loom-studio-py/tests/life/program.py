@@ -138,6 +138,8 @@ def sigterm() -> None:
         say("ready")
         await dispatch(dispatcher, "during", 1_000_000, pause=0)
 
+    # A shell starts what runs in its background with SIGINT ignored, and children inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     asyncio.run(endlessly())
 
 
