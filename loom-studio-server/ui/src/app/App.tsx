@@ -1,7 +1,6 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { useEffect, useRef, useState, useSyncExternalStore } from 'react';
 import { dataClient } from '../data/client';
-import { useConnection } from '../data/connectionStore';
 import { usePlayhead } from '../data/playhead';
 import { useUrlState } from '../data/useUrlState';
 import { ReplayBar } from '../features/replay/ReplayBar';
@@ -17,6 +16,7 @@ import { Palette } from './Palette';
 import { Settings } from './Settings';
 import { SampleNotice } from './Sample';
 import { Shortcuts } from './Shortcuts';
+import { useHasEvents } from './useHasEvents';
 import { Workbench } from './Workbench';
 
 export type Overlay = 'palette' | 'shortcuts' | 'settings' | null;
@@ -28,7 +28,7 @@ export function App() {
   const at = usePlayhead();
   const [overlay, setOverlay] = useState<Overlay>(null);
   const main = useRef<HTMLElement>(null);
-  const hasEvents = useConnection(({ held, headSeq }) => held > 0 || headSeq > 0);
+  const hasEvents = useHasEvents();
   const queries = useQueryClient();
   const client = dataClient();
   const startedOver = useSyncExternalStore(client.startedOver.subscribe, client.startedOver.get);
